@@ -1,0 +1,119 @@
+#pragma once
+/*
+ * Policy: text in, compiled set out; facts in, decision out. Pure functions: no I/O, no clock, no
+ * OpenSSL, no LDAP. docs/policy-guide.md describes the language; read evaluate.c next.
+ */
+#include "common/address.h"
+#include "common/error.h"
+#include "common/writer.h"
+
+enum {
+    POLICY_MISSES_MAX = 3,        /* nearest misses that a decision names */
+    POLICY_RULES_PER_FILE = 2000, /* libconfuse parses titled sections in quadratic time */
+    POLICY_FILE_MAX = 4 << 20,    /* octets of one file */
+    POLICY_NAME_MAX = 128,        /* octets of a rule, group, user or service name */
+    POLICY_DETAIL_MAX = 200,      /* octets of one miss in words */
+};
+
+/* The facts that conditions test: one row each in conditions.c; the order of this enum is their order. */
+enum policy_fact_id {
+    POLICY_FACT_USERS,    /* the account's name */
+    POLICY_FACT_GROUPS,   /* names of all groups, nested ones included */
+    POLICY_FACT_SERVICES, /* the service asked for; always one value */
+    POLICY_FACT_NETWORKS, /* the client's address: policy_request.source, values unused */
+    POLICY_FACT_CA,       /* name of the ca section that the chain ends in */
+    POLICY_FACT_LOGIN_AS, /* the login name on the host; LATER at the gateway where confirm = "pam" */
+    POLICY_FACT__COUNT
+};
+
+/* UNKNOWN is 0: what nobody filled in is unknown, and unknown never helps (policy.md, Semantics). */
+enum policy_fact_state { POLICY_UNKNOWN = 0, POLICY_ABSENT, POLICY_PRESENT, POLICY_LATER };
+
+struct policy_fact {
+    enum policy_fact_state state;
+    const char *const *values; /* n_values borrowed strings */
+    size_t n_values;
+    const char *source; /* "certificate", "directory", "connection", "host"; static */
+    uint32_t age_s;     /* how old the answer of the source is */
+};
+
+struct policy_request {
+    struct policy_fact facts[POLICY_FACT__COUNT];
+    struct address source; /* value of POLICY_FACT_NETWORKS */
+    int64_t now_s;         /* the one time of this evaluation, seconds since 1970 */
+};
+
+enum policy_verdict {
+    POLICY_DENY = 0,
+    POLICY_ALLOW,
+    POLICY_PROVISIONAL, /* allowed as far as is known; tests on LATER facts are still open */
+};
+
+struct policy_miss {
+    char rule[POLICY_NAME_MAX + 1];
+    char file[POLICY_NAME_MAX + 1];
+    uint32_t line;
+    char detail[POLICY_DETAIL_MAX]; /* "failed only on networks: 192.0.2.7 is not in corp" */
+};
+
+struct policy_decision {
+    enum policy_verdict verdict;
+    enum reason reason; /* OK, DEFAULT_DENY, RULE_DENY, LIMIT, POLICY_MISSING (an empty set) */
+    /* The rule that decided: the allow used, or the deny that blocked; empty for the default. */
+    char rule[POLICY_NAME_MAX + 1];
+    char file[POLICY_NAME_MAX + 1];
+    uint32_t line;
+    int64_t valid_until_s; /* judge again then; INT64_MAX: nothing in the policy ends it */
+    uint32_t tested;       /* bit per policy_fact_id: facts that some rule of this service tested */
+    size_t n_misses;
+    struct policy_miss misses[POLICY_MISSES_MAX]; /* nearest first; only for denials */
+};
+
+/* What gatewayd.conf declares; names used in rules must be among them. */
+struct policy_world {
+    const char *const *services; /* n_services names */
+    const bool *confirmed;       /* per service: confirm = "pam", so that login_as may be tested */
+    size_t n_services;
+    const char *const *cas;
+    size_t n_cas;
+};
+
+struct policy_file {
+    const char *name; /* shown in errors and decisions; no directory part is needed */
+    struct bytes text;
+};
+
+/* Receives each error of a load, in order of files and lines; the load goes on to find all. */
+struct policy_errors {
+    void (*found)(void *context, const char *file, uint32_t line, const struct error *err);
+    void *context;
+};
+
+struct policy_set; /* immutable after load or decode */
+
+/*
+ * Compiles all files to one set; the caller owns *ret_set. False when any error was found; each was
+ * given to errors->found. No files, or files without rules, give a set that denies everything.
+ */
+bool policy_load(const struct policy_file *files, size_t n_files, const struct policy_world *world,
+                 const struct policy_errors *errors, struct policy_set **ret_set) MUST_CHECK;
+struct policy_set *policy_free(struct policy_set *set); /* accepts NULL, returns NULL */
+size_t policy_n_rules(const struct policy_set *set);
+
+/*
+ * The canonical octets of a set: what travels to the deciding process and what its version is the
+ * SHA-256 of. Equal sets give equal octets whatever the order of their files.
+ */
+void policy_encode(const struct policy_set *set, struct writer *out);
+/* Rebuilds a set from octets of policy_encode; the octets may go away afterwards. Refuses all others. */
+bool policy_decode(struct bytes in, struct policy_set **ret_set, struct error *err) MUST_CHECK;
+
+/* Total and bounded: always fills *ret_decision. set may be NULL: POLICY_MISSING. */
+void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
+                     struct policy_decision *ret_decision);
+
+/* Name of a fact as written in rules: "groups". Static. */
+const char *policy_fact_name(enum policy_fact_id id);
+const char *policy_fact_state_name(enum policy_fact_state state);
+
+DEFINE_AUTO(struct policy_set *, policy_freep, policy_free)

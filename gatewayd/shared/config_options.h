@@ -1,0 +1,108 @@
+/*
+ * Every option of gatewayd.conf, one row each. From these rows come the structs, the defaults, the
+ * libconfuse tables, the range checks, `gatewayd --print-config`, the encoding between processes and
+ * the option list of gatewayd.conf(5). Included several times, so it has no include guard.
+ *
+ * SECTION(name, TITLED | SINGLE)  followed by the OPTIONs of that section and END_SECTION(name)
+ * OPTION(section, name, kind, default, min, max, unit, when, help)
+ *   kind      member type         default, min, max
+ *   TEXT      const char *        text or NULL (left out), 1, longest length
+ *   NEEDED    const char *        like TEXT, but must be given
+ *   LIST      struct config_list  NULL (left out) or one text, least and most number of values
+ *   COUNT     int64_t             a number in a range
+ *   DURATION  int64_t, seconds    "10s" "15m" "4h" "30d" in a range
+ *   PERCENT   int64_t             "20%"
+ *   CHOICE    int64_t             default is an index; unit holds the words "a|b|c", the value is the index
+ *   when      LIVE: a reload changes it; RESTART: a changed value is refused by a reload
+ */
+SECTION(gateway, SINGLE) /* the options outside of any section */
+OPTION(gateway, role, CHOICE, 0, 0, 0, "gateway", RESTART, "what this daemon is")
+OPTION(gateway, user, TEXT, "gatewayd", 1, 24, "", RESTART, "prefix of the service users: gatewayd-edge, gatewayd-key, ...")
+OPTION(gateway, run_dir, TEXT, "/run/gatewayd", 1, 80, "", RESTART, "sockets, pid file, NSS snapshot")
+OPTION(gateway, state_dir, TEXT, "/var/lib/gatewayd", 1, 200, "", RESTART, "directory snapshot, locks, keys that the daemon makes")
+OPTION(gateway, edges, COUNT, 0, 0, 64, "", RESTART, "edge processes; 0 is one per core")
+OPTION(gateway, log_level, CHOICE, 2, 0, 3, "error|warning|info|debug", LIVE, "least urgent lines that the log shows")
+END_SECTION(gateway)
+
+SECTION(tls, TITLED)
+OPTION(tls, certificate, NEEDED, NULL, 1, 4096, "", LIVE, "server certificate and its chain, PEM")
+OPTION(tls, key, NEEDED, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the key process ever holds it")
+END_SECTION(tls)
+
+SECTION(ca, TITLED)
+OPTION(ca, anchors, NEEDED, NULL, 1, 4096, "", LIVE, "trust anchors for client certificates, PEM; an intermediate may be an anchor")
+OPTION(ca, intermediates, TEXT, NULL, 1, 4096, "", LIVE, "certificates that help to build a path and are never trusted by themselves, PEM")
+OPTION(ca, crls, LIST, NULL, 1, 64, "", LIVE, "revocation lists: files or directories (watched), PEM or DER")
+OPTION(ca, revocation, CHOICE, 2, 0, 2, "off|if-present|require", LIVE, "whether a valid revocation list must cover each certificate of the chain")
+OPTION(ca, crl_grace, DURATION, 86400, 0, 2592000, "s", LIVE, "how long an expired revocation list is still used; alarms from half of it")
+OPTION(ca, max_depth, COUNT, 6, 1, 16, "", LIVE, "most certificates in a chain, the anchor not counted")
+END_SECTION(ca)
+
+SECTION(listener, TITLED)
+OPTION(listener, address, LIST, NULL, 1, 16, "", RESTART, "addresses with ports, \"[::]:8443\"")
+OPTION(listener, tls, LIST, NULL, 1, 64, "", LIVE, "tls sections; the first is the default, the others are chosen by the names in their certificates")
+OPTION(listener, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates are accepted")
+OPTION(listener, handshake_timeout, DURATION, 10, 1, 60, "s", LIVE, "time from accept to the client's Finished")
+OPTION(listener, max_connections, COUNT, 100000, 1, 1000000, "", LIVE, "connections held at the same time, over all edges")
+OPTION(listener, max_handshakes_per_source, COUNT, 64, 1, 100000, "", LIVE, "handshakes in flight per /32 or /64, over all edges")
+END_SECTION(listener)
+
+SECTION(service, TITLED)
+OPTION(service, listener, LIST, NULL, 1, 16, "", LIVE, "listeners that offer the service")
+OPTION(service, sni, LIST, NULL, 1, 64, "", LIVE, "server names that select it; with neither sni nor alpn it is the listener's default")
+OPTION(service, alpn, LIST, NULL, 1, 16, "", LIVE, "application protocols that select it (RFC 7301)")
+OPTION(service, upstream, NEEDED, NULL, 1, 200, "", LIVE, "address:port, unix:PATH or spawn:ROW")
+OPTION(service, send_proxy, CHOICE, 0, 0, 1, "off|v2", LIVE, "PROXY protocol header sent to the upstream")
+OPTION(service, protocol, CHOICE, 0, 0, 1, "tcp|ssh", LIVE, "what a denied client understands: nothing, or an SSH disconnect message")
+OPTION(service, confirm, CHOICE, 0, 0, 1, "off|pam", LIVE, "pam: the verdict is provisional until pam_mtls confirms the login")
+END_SECTION(service)
+
+SECTION(spawn, TITLED)
+OPTION(spawn, command, LIST, NULL, 1, 32, "", RESTART, "program and arguments, started per connection, inetd style")
+OPTION(spawn, user, TEXT, "root", 1, 32, "", RESTART, "user that it runs as")
+END_SECTION(spawn)
+
+SECTION(directory, TITLED)
+OPTION(directory, uri, LIST, NULL, 1, 8, "", LIVE, "ldap://, ldaps://, ldapi:// in order of preference, or file:PATH.ldif (watched)")
+OPTION(directory, base, TEXT, NULL, 1, 1024, "", LIVE, "base DN of users and groups; needed for LDAP")
+OPTION(directory, schema, CHOICE, 1, 0, 1, "rfc2307|rfc2307bis", LIVE, "how users, groups and memberships are written")
+OPTION(directory, bind, CHOICE, 0, 0, 2, "anonymous|simple|external", LIVE, "how the gateway authenticates to the directory")
+OPTION(directory, bind_dn, TEXT, NULL, 1, 1024, "", LIVE, "DN of a simple bind")
+OPTION(directory, password_file, TEXT, NULL, 1, 4096, "", LIVE, "file with the password of a simple bind; readable by root only")
+OPTION(directory, certificate, TEXT, NULL, 1, 4096, "", LIVE, "client certificate for bind = \"external\", PEM")
+OPTION(directory, key, TEXT, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the directory process ever holds it")
+OPTION(directory, ca, TEXT, NULL, 1, 4096, "", LIVE, "trust anchors for the directory's servers, PEM; with ldap:// it means StartTLS")
+OPTION(directory, mode, CHOICE, 0, 0, 0, "sync", LIVE, "sync: a replica by content synchronisation (RFC 4533)")
+OPTION(directory, max_stale, DURATION, 900, 0, 2592000, "s", LIVE, "age of the replica up to which new connections are decided on it")
+OPTION(directory, max_stale_live, DURATION, 14400, 0, 2592000, "s", LIVE, "age of the replica up to which live sessions go on")
+OPTION(directory, min_id, COUNT, 1000, 1, 4294967294, "", LIVE, "least uid and gid that the directory may give")
+END_SECTION(directory)
+
+SECTION(mapping, TITLED)
+OPTION(mapping, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates the rule is for")
+OPTION(mapping, match, LIST, NULL, 1, 32, "", LIVE, "conditions on certificate attributes that must all hold; left out: every certificate")
+OPTION(mapping, find, TEXT, NULL, 1, 1024, "", LIVE, "directory search with values of the certificate, \"(mail={san.email!only})\"")
+OPTION(mapping, account, CHOICE, 0, 0, 1, "required|optional", LIVE, "optional: a certificate without an account goes on (workloads)")
+OPTION(mapping, subject, CHOICE, 0, 0, 2, "human|service|device", LIVE, "what holds such a certificate")
+OPTION(mapping, multi, CHOICE, 0, 0, 1, "no|by-requested-name", LIVE, "several accounts: refuse, or the requested login name chooses")
+OPTION(mapping, else, CHOICE, 0, 0, 1, "stop|continue", LIVE, "when nobody is found: end here, or try the next rule")
+OPTION(mapping, strength, CHOICE, 0, 0, 1, "strong|weak-allowed", LIVE, "whether a name alone may identify an account (identity by name is weak)")
+END_SECTION(mapping)
+
+SECTION(policy, SINGLE)
+OPTION(policy, directory, TEXT, "/etc/gatewayd/policy.d", 1, 4096, "", LIVE, "directory of *.conf files with rules")
+OPTION(policy, mass_end_guard, PERCENT, 20, 1, 100, "%", LIVE, "one directory or policy event that would end more of the sessions ends none until an operator confirms")
+END_SECTION(policy)
+
+SECTION(audit, SINGLE)
+OPTION(audit, directory, TEXT, "/var/log/gatewayd", 1, 4096, "", RESTART, "directory of the audit log")
+OPTION(audit, on_loss, CHOICE, 0, 0, 1, "continue|kill", LIVE, "live sessions when no record can be written; new ones are always denied")
+OPTION(audit, reader_group, TEXT, "adm", 1, 32, "", RESTART, "group that may read the audit log")
+OPTION(audit, segment_size, COUNT, 268435456, 65536, 4294967296, "octets", LIVE, "a new file is begun when the current one is larger")
+END_SECTION(audit)
+
+SECTION(control, SINGLE)
+OPTION(control, read, TEXT, "root", 1, 32, "", LIVE, "group that may ask for status and sessions")
+OPTION(control, lock, TEXT, "root", 1, 32, "", LIVE, "group that may lock and end sessions")
+OPTION(control, admin, TEXT, "root", 1, 32, "", LIVE, "group that may reload and drain")
+END_SECTION(control)

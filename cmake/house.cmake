@@ -7,6 +7,7 @@ pkg_check_modules(LIBSECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(LIBCONFUSE REQUIRED IMPORTED_TARGET libconfuse)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+pkg_check_modules(LIBCAPNG REQUIRED IMPORTED_TARGET libcap-ng)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 
 option(MTLS_WERROR "warnings are errors" ON)

@@ -1,0 +1,1 @@
+list(APPEND GATEWAYD_SOURCES shared/messages.c shared/xalloc.c)

@@ -1,1 +1,1 @@
-list(APPEND GATEWAYD_SOURCES shared/messages.c shared/xalloc.c)
+list(APPEND GATEWAYD_SOURCES pipeline.c shared/messages.c shared/xalloc.c)

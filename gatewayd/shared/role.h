@@ -56,3 +56,7 @@ int role_main(const struct role_calls *calls);
 struct channel *role_channel(struct role *role, enum process_role peer, uint32_t slot);
 /* Tells the parent and the log that the process cannot go on, and ends it. */
 void role_die(struct role *role, const struct error *why) __attribute__((noreturn));
+
+/* The roles: each is defined in the proc.c of its folder, and listed in main.c. */
+extern const struct role_calls load_role, edge_role, key_role, decide_role, directory_role,
+    audit_role;

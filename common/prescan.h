@@ -8,8 +8,8 @@
  *     file  := item*
  *     item  := name "=" value | name [text] "{" item* "}"
  *     value := text | "{" text ("," text)* [","] "}"
- *     text  := "..." with \\ and \" | '...' with \\ and \' | bare word of letters, digits, _ . : % -
- *     Comments: # and // to the end of the line, and C comments.
+ *     text  := "..." with \\ and \" | '...' with \\ and \' | bare word of letters, digits, _ . : %
+ * - Comments: # and // to the end of the line, and C comments.
  */
 #include "common/error.h"
 

@@ -1,0 +1,2 @@
+unit_test(prescan USES mtls::common)
+fuzz_target(prescan USES mtls::common)

@@ -1,0 +1,57 @@
+#pragma once
+/*
+ * Trust data as octets: per ca section its anchors, helping intermediates and revocation lists with
+ * sorted serial numbers. Written once by load (and by gatewayctl), mapped read-only by edges and
+ * decide. No pointers in the octets, no signature is checked here, no OpenSSL: see trust_build.h
+ * (files -> trust) and verify.h (trust + chain -> answer).
+ */
+#include "gatewayd/shared/messages.h"
+
+enum {
+    TRUST_MAX = 1 << 30,           /* octets of one set: 50 million serials */
+    TRUST_CAS_MAX = 1024,          /* ca sections */
+    TRUST_CERTIFICATES_MAX = 4096, /* anchors, or intermediates, of one ca */
+    TRUST_CRLS_MAX = 65536,        /* revocation lists of one ca */
+    TRUST_SERIAL_LEN = 20, /* RFC 5280 4.1.2.2: at most 20 octets; shorter ones zeros in front */
+};
+
+/* What a revocation list speaks for (RFC 5280 5.2.5). */
+enum { TRUST_SCOPE_USERS = 1, TRUST_SCOPE_CAS = 2, TRUST_SCOPE_ALL = 3 };
+
+struct trust_crl {
+    struct bytes issuer; /* DER of the issuer's name */
+    struct hash key;     /* SHA-256 of the SubjectPublicKeyInfo whose signature load has checked */
+    uint8_t scope;
+    int64_t this_update_s, next_update_s; /* seconds since 1970 */
+    const uint8_t *serials; /* n_serials x TRUST_SERIAL_LEN octets, strictly ascending */
+    uint32_t n_serials;
+};
+
+struct trust_ca {
+    struct bytes name;  /* title of the ca section */
+    uint8_t revocation; /* enum config_revocation */
+    uint32_t crl_grace_s;
+    uint32_t max_depth;                          /* certificates below the anchor */
+    const struct bytes *anchors, *intermediates; /* DER */
+    size_t n_anchors, n_intermediates;
+    const struct trust_crl *crls;
+    size_t n_crls;
+};
+
+struct trust {
+    struct trust_ca *cas; /* in the order of the configuration's ca sections */
+    size_t n_cas;
+};
+
+/* Serials must be sorted. */
+void trust_encode(const struct trust *trust, struct writer *out);
+/*
+ * Borrows from `in`: keep the mapping as long as the trust. Refuses what encode does not write
+ * (unsorted serials, names twice, limits, trailing octets). The caller owns *ret_trust.
+ */
+bool trust_decode(struct bytes in, struct trust **ret_trust, struct error *err) MUST_CHECK;
+struct trust *trust_free(struct trust *trust); /* of decode; accepts NULL, returns NULL */
+/* Big-endian magnitude of a serial, without sign octet, at most TRUST_SERIAL_LEN octets. */
+bool trust_crl_has(const struct trust_crl *crl, struct bytes serial);
+
+DEFINE_AUTO(struct trust *, trust_freep, trust_free)

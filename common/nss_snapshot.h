@@ -46,9 +46,10 @@ struct nss_content {
 /*
  * Writes the whole file to `out` (new, with a limit of NSS_SNAPSHOT_MAX). In any order; all is
  * borrowed. Entries that no host may see are left out and counted in *ret_dropped: uid or gid 0 or
- * UINT32_MAX, "root", names that are empty, longer than NSS_NAME_MAX, beginning with '-' or with
- * octets outside of [A-Za-z0-9._-] (a trailing '$' is allowed), unclean texts or such with ':',
- * names or ids that two entries share (all of them are dropped). False: too large or out of memory.
+ * UINT32_MAX, "root", names that are empty, longer than NSS_NAME_MAX, beginning with '-' or '.',
+ * with octets outside of [A-Za-z0-9._-] (a trailing '$' is allowed), unclean texts or such with
+ * ':', names or ids that two entries share (all of them are dropped). False: too large or out of
+ * memory.
  */
 bool nss_snapshot_write(const struct nss_content *content, struct writer *out, size_t *ret_dropped,
                         struct error *err) MUST_CHECK;

@@ -10,10 +10,10 @@
  */
 
 /* --- parent and all the others ------------------------------------------------------------------ */
-MESSAGE(CONFIGURE, configure, PARENT, ANY, 0)
+MESSAGE(CONFIGURE, configure, PARENT, ANY, 1)
 FIELD(configure, U32, slot, "number of an edge; 0 for all others")
 FIELD(configure, U32, generation, "counts configurations; the first is 1")
-FIELD(configure, BYTES, config, "config_encode")
+FIELD(configure, BYTES, config, "config_encode; empty when the descriptor is a sealed memfd with it")
 END_MESSAGE(CONFIGURE)
 MESSAGE(CHANNEL, channel, PARENT, ANY, 1)
 FIELD(channel, U8, role, "enum process_role at the other end; replaces an older channel to the same slot")

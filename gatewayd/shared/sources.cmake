@@ -1,1 +1,5 @@
-list(APPEND GATEWAYD_SOURCES pipeline.c shared/messages.c shared/xalloc.c)
+list(APPEND GATEWAYD_SOURCES pipeline.c
+    shared/messages.c shared/channel.c shared/process.c shared/role.c
+    shared/sandbox.c shared/sandbox_try_none.c
+    shared/audit_json.c shared/audit_record.c
+    shared/limits.c shared/memfd.c shared/xalloc.c)

@@ -1,0 +1,5 @@
+unit_test(messages USES mtls::gatewayd_core)
+unit_test(channel USES mtls::gatewayd_core)
+unit_test(audit_record USES mtls::gatewayd_core)
+fuzz_target(messages USES mtls::gatewayd_core)
+fuzz_target(audit_record USES mtls::gatewayd_core)

@@ -1,0 +1,67 @@
+/*
+ * Prints lines and links them. Runs in the audit process, on records that audit_record_decode has
+ * checked.
+ */
+#include "gatewayd/audit/chain.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { LOG_NAME_OCTETS = AUDIT_LOG_NAME_LEN / 2 };
+
+static void read_boot_id(char *out, size_t room)
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, out, room - 1) : 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    out[n > 0 ? n : 0] = '\0';
+}
+
+void chain_origin_init(struct chain_origin *origin)
+{
+    uint8_t name[LOG_NAME_OCTETS];
+
+    memset(origin, 0, sizeof(*origin));
+    if (getrandom(name, sizeof(name), 0) != (ssize_t)sizeof(name))
+        abort();
+    text_hex((struct bytes){name, sizeof(name)}, origin->log);
+    if (gethostname(origin->host, sizeof(origin->host) - 1) != 0 ||
+        !text_is_clean(bytes_of(origin->host)))
+        origin->host[0] = '\0';
+    read_boot_id(origin->boot, sizeof(origin->boot));
+}
+
+bool chain_print(struct chain_point *point, const struct chain_origin *origin,
+                 struct audit_hasher *hasher, const struct audit_record *record, struct bytes key,
+                 struct writer *out)
+{
+    struct audit_stamps stamps = {
+        .boot = bytes_of(origin->boot),
+        .host = bytes_of(origin->host),
+        .key = key,
+        .log = bytes_of(origin->log),
+        .producer = bytes_of(key.len > 0 ? "decide" : "audit"),
+        .prev = point->hash,
+        .seq = point->seq + 1,
+        .ts_ms = clock_realtime_ms(),
+    };
+    AUTO(writer_clear) struct writer line = writer_new(AUDIT_LINE_MAX);
+
+    audit_record_print(record, &stamps, &line);
+    if (!writer_ok(&line))
+        return false;
+    writer_put(out, writer_bytes(&line));
+    writer_u8(out, '\n');
+    if (!writer_ok(out))
+        return false;
+    point->seq++;
+    point->hash = audit_hash(hasher, writer_bytes(&line));
+    return true;
+}

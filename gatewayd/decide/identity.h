@@ -31,7 +31,8 @@ struct identity {
     struct bytes issuer, subject; /* DER of the two names */
     int64_t not_before_s, not_after_s;
     size_t n_values;
-    struct identity_value *values; /* in the order of the certificate, by groups of the table */
+    struct identity_value *values; /* fields first, then subject, issuer, extensions */
+    uint8_t *texts;                /* what the texts point into */
 };
 
 /*

@@ -7,9 +7,8 @@
  */
 #include "gatewayd/decide/identity.h"
 #include "gatewayd/shared/config.h"
+#include "ldap/replica.h"
 
-struct replica;
-struct replica_entry;
 struct mapping_set; /* immutable; keeps nothing of the configuration */
 
 /*
@@ -31,22 +30,30 @@ struct mapping_request {
     const char *ca;                    /* title of the ca section that the chain ends in */
     const char *requested;             /* login name asked for; NULL: not known (yet) */
     const struct replica *replica;     /* NULL: there is no directory */
+    int64_t now_s;                     /* for the state of the account */
     const struct mapping_trace *trace; /* NULL: silent */
 };
 
 struct mapping_result {
-    enum reason reason; /* OK, NO_RULE, NO_VALUE, MULTI_VALUE, BAD_ENCODING, NO_USER,
-                           AMBIGUOUS_USER, WEAK_MAPPING, CERT_OLDER_THAN_ACCOUNT */
+    /* OK, NO_RULE, NO_VALUE, MULTI_VALUE, BAD_ENCODING, NO_USER, AMBIGUOUS_USER, WRONG_LOGIN,
+     * WEAK_MAPPING, CERT_OLDER_THAN_ACCOUNT, or why the account may not be used. */
+    enum reason reason;
     char detail[ERROR_DETAIL_MAX];
     const char *mapping; /* title of the rule that decided; "" none. Lives as long as the set */
     enum config_subject subject;
     bool strong;  /* found by the certificate or its key, not by a name */
-    bool by_name; /* several accounts fit and the requested name will choose: entry NULL */
-    const struct replica_entry *entry; /* NULL: no account. Lives until the replica changes */
+    bool by_name; /* several accounts fit and the requested name will choose: no account yet */
+    /* NULL: no account. The caller owns it; also set when the account may not be used. */
+    struct account *account;
 };
 
-/* Total: always fills *ret_result. */
+/* Total: always fills *ret_result, which mapping_result_clear frees. */
 void mapping_apply(const struct mapping_set *set, const struct mapping_request *request,
                    struct mapping_result *ret_result);
+
+void mapping_result_clear(struct mapping_result *result); /* fits AUTO */
+/* Adds the attributes that the finds name, so that the replica keeps them. */
+bool mapping_replica_options(const struct config *config, struct replica_options *options,
+                             struct error *err) MUST_CHECK;
 
 DEFINE_AUTO(struct mapping_set *, mapping_freep, mapping_free)

@@ -3,3 +3,5 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/sandbox.c shared/sandbox_try_none.c
     shared/audit_json.c shared/audit_record.c
     shared/limits.c shared/memfd.c shared/xalloc.c)
+list(APPEND GATEWAYD_SOURCES shared/trust.c shared/trust_build.c shared/crl_build.c shared/verify.c
+    shared/x509_facts.c shared/file_read.c)

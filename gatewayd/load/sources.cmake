@@ -1,0 +1,1 @@
+list(APPEND GATEWAYD_SOURCES load/load.c load/proc.c)

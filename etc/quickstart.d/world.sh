@@ -51,7 +51,7 @@ world_enter() {
         dir=$2 script=$3; shift 3
         read -r pid _ </proc/self/stat && world_door "$dir" "$pid" # /proc is still the one of outside
         cd / && exec chroot "$dir/root" /usr/bin/env --default-signal=INT,QUIT -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 MTLS_BUILT="${MTLS_BUILT:-}" QUIET="${QUIET:-}" KEEP="${KEEP:-}" \
+            HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 MTLS_BUILT="${MTLS_BUILT:-}" MTLS_MODULES="${MTLS_MODULES:-}" QUIET="${QUIET:-}" KEEP="${KEEP:-}" \
             /bin/bash "$script" --inside "$dir" "$@"' \
         world "$TOP" "$dir" "$script" "$@"
 }

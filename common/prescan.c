@@ -15,9 +15,14 @@
 struct node {
     struct prescan_item item;
     size_t number;      /* as prescan_item counts */
-    size_t first_value; /* its place in value_lines */
+    size_t first_value; /* its place in values */
     UT_hash_handle hh;
     char key[]; /* parent, name, NUL, title */
+};
+
+struct value {
+    const char *text;
+    uint32_t line;
 };
 
 struct prescan {
@@ -27,7 +32,7 @@ struct prescan {
     struct node **nodes;
     size_t n_nodes, room_nodes;
     struct node *by_key; /* the first of each key */
-    uint32_t *value_lines;
+    struct value *values;
     size_t n_values, room_values;
     size_t open[PRESCAN_DEPTH_MAX + 1]; /* sections around the current place; open[0] is the file */
     size_t depth;
@@ -164,9 +169,9 @@ static bool add_value(struct prescan *scan, size_t item)
     if (scan->token.text[0] == '\0')
         prescan_report(&scan->report, scan->token.line, "an empty text: leave the value out");
     if (item) {
-        scan->value_lines =
-            grown(scan->value_lines, scan->n_values, &scan->room_values, sizeof(uint32_t));
-        scan->value_lines[scan->n_values++] = scan->token.line;
+        scan->values =
+            grown(scan->values, scan->n_values, &scan->room_values, sizeof(struct value));
+        scan->values[scan->n_values++] = (struct value){scan->token.text, scan->token.line};
         scan->nodes[item - 1]->item.n_values++;
     }
     advance(scan);
@@ -300,7 +305,7 @@ struct prescan *prescan_free(struct prescan *scan)
     for (size_t i = 0; i < scan->n_nodes; i++)
         free(scan->nodes[i]);
     free(scan->nodes);
-    free(scan->value_lines);
+    free(scan->values);
     lexer_clear(&scan->lexer);
     free(scan);
     return NULL;
@@ -355,5 +360,14 @@ uint32_t prescan_value_line(const struct prescan *scan, size_t number, size_t va
 
     if (!found || value >= found->n_values)
         return prescan_line(scan, number);
-    return scan->value_lines[scan->nodes[number - 1]->first_value + value];
+    return scan->values[scan->nodes[number - 1]->first_value + value].line;
+}
+
+const char *prescan_value(const struct prescan *scan, size_t number, size_t value)
+{
+    const struct prescan_item *found = prescan_item(scan, number);
+
+    if (!found || value >= found->n_values)
+        return NULL;
+    return scan->values[scan->nodes[number - 1]->first_value + value].text;
 }

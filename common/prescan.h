@@ -69,5 +69,7 @@ size_t prescan_find(const struct prescan *scan, size_t parent, const char *name,
 /* Line of an item, and of one of its values; 1 for item 0, the item's line for values it lacks. */
 uint32_t prescan_line(const struct prescan *scan, size_t item);
 uint32_t prescan_value_line(const struct prescan *scan, size_t item, size_t value);
+/* The value unescaped, for a check that libconfuse has read the same; NULL for those it lacks. */
+const char *prescan_value(const struct prescan *scan, size_t item, size_t value);
 
 DEFINE_AUTO(struct prescan *, prescan_freep, prescan_free)

@@ -13,20 +13,24 @@ enum {
     POLICY_FILE_MAX = 4 << 20,    /* octets of one file */
     POLICY_NAME_MAX = 128,        /* octets of a rule, group, user or service name */
     POLICY_DETAIL_MAX = 200,      /* octets of one miss in words */
+    POLICY_MESSAGE_MAX = 240,     /* octets of a rule's message, owner or ticket */
 };
 
-/* The facts that conditions test: one row each in conditions.c; the order of this enum is their order. */
+/* The facts that conditions test: one row each in conditions.c; the order of this enum is their
+ * order. */
 enum policy_fact_id {
     POLICY_FACT_USERS,    /* the account's name */
     POLICY_FACT_GROUPS,   /* names of all groups, nested ones included */
     POLICY_FACT_SERVICES, /* the service asked for; always one value */
     POLICY_FACT_NETWORKS, /* the client's address: policy_request.source, values unused */
     POLICY_FACT_CA,       /* name of the ca section that the chain ends in */
-    POLICY_FACT_LOGIN_AS, /* the login name on the host; LATER at the gateway where confirm = "pam" */
+    POLICY_FACT_LOGIN_AS, /* the login name on the host; LATER at the gateway where confirm = "pam"
+                           */
     POLICY_FACT__COUNT
 };
 
-/* UNKNOWN is 0: what nobody filled in is unknown, and unknown never helps (policy.md, Semantics). */
+/* UNKNOWN is 0: what nobody filled in is unknown, and unknown never helps (policy.md, Semantics).
+ */
 enum policy_fact_state { POLICY_UNKNOWN = 0, POLICY_ABSENT, POLICY_PRESENT, POLICY_LATER };
 
 struct policy_fact {
@@ -41,6 +45,7 @@ struct policy_request {
     struct policy_fact facts[POLICY_FACT__COUNT];
     struct address source; /* value of POLICY_FACT_NETWORKS */
     int64_t now_s;         /* the one time of this evaluation, seconds since 1970 */
+    bool clock_unsure;     /* the clock has stepped back: every `until` is UNKNOWN */
 };
 
 enum policy_verdict {
@@ -67,6 +72,7 @@ struct policy_decision {
     uint32_t tested;       /* bit per policy_fact_id: facts that some rule of this service tested */
     size_t n_misses;
     struct policy_miss misses[POLICY_MISSES_MAX]; /* nearest first; only for denials */
+    char message[POLICY_MESSAGE_MAX + 1]; /* of the rule that decided: may be shown to the client */
 };
 
 /* What gatewayd.conf declares; names used in rules must be among them. */
@@ -105,7 +111,8 @@ size_t policy_n_rules(const struct policy_set *set);
  * SHA-256 of. Equal sets give equal octets whatever the order of their files.
  */
 void policy_encode(const struct policy_set *set, struct writer *out);
-/* Rebuilds a set from octets of policy_encode; the octets may go away afterwards. Refuses all others. */
+/* Rebuilds a set from octets of policy_encode; the octets may go away afterwards. Refuses all
+ * others. */
 bool policy_decode(struct bytes in, struct policy_set **ret_set, struct error *err) MUST_CHECK;
 
 /* Total and bounded: always fills *ret_decision. set may be NULL: POLICY_MISSING. */

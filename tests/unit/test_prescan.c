@@ -199,6 +199,9 @@ static void test_positions(void **state)
     assert_int_equal(prescan_value_line(scan, groups, 1), 4);
     assert_int_equal(prescan_value_line(scan, groups, 2), 3);
     assert_int_equal(prescan_item(scan, groups)->n_values, 2);
+    assert_string_equal(prescan_value(scan, groups, 1), "b");
+    assert_null(prescan_value(scan, groups, 2));
+    assert_null(prescan_value(scan, r1, 0));
     assert_true(prescan_item(scan, groups)->is_list);
     assert_int_equal(prescan_item(scan, groups)->parent, r1);
     assert_int_equal(prescan_line(scan, r2), 5);

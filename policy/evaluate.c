@@ -1,0 +1,151 @@
+/*
+ * The decision: denies first, then the best allow, else no. Runs in decide for every connection and
+ * re-judgement. Total and bounded: no error, no allocation, no loop but over rules and values.
+ */
+#include "policy/evaluate.h"
+
+#include <stdio.h>
+
+enum truth rule_in_time(const struct query *query, const struct rule *rule)
+{
+    if (rule->until_s == INT64_MAX)
+        return TRUTH_YES;
+    if (query->request->clock_unsure)
+        return TRUTH_UNSURE;
+    return query->request->now_s < rule->until_s ? TRUTH_YES : TRUTH_NO;
+}
+
+/*
+ * Kleene AND of the tests. An allow needs YES of all; a deny is stopped only by a NO. What depends
+ * on facts that come LATER is neither yet.
+ */
+enum outcome rule_outcome(const struct query *query, const struct rule *rule)
+{
+    enum truth in_time = rule_in_time(query, rule);
+    bool unsure = in_time == TRUTH_UNSURE, postponed = false;
+
+    if (in_time == TRUTH_NO)
+        return OUTCOME_NO;
+    for (size_t i = 0; i < rule->n_tests; i++) {
+        enum truth truth = condition_test(query, &rule->tests[i], rule->effect);
+
+        if (truth == TRUTH_NO)
+            return OUTCOME_NO;
+        unsure |= truth == TRUTH_UNSURE;
+        postponed |= truth == TRUTH_POSTPONED;
+    }
+    if (unsure && rule->effect == EFFECT_ALLOW)
+        return OUTCOME_NO;
+    return postponed ? OUTCOME_POSTPONED : OUTCOME_APPLIES;
+}
+
+/* The first of each outcome in rank, over all lists. */
+struct finding {
+    const struct rule *applies, *postponed;
+    int64_t postponed_until_s; /* the earliest end of a postponed rule */
+};
+
+static void note(const struct rule **best, const struct rule *rule)
+{
+    if (!*best || rule_rank(rule, *best) < 0)
+        *best = rule;
+}
+
+/* The rest of a list cannot rank before its first rule that applies. */
+static void find_in(const struct query *query, const struct rule_list *list,
+                    struct finding *finding)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct rule *rule = list->at[i];
+        enum outcome outcome = rule_outcome(query, rule);
+
+        if (outcome == OUTCOME_NO)
+            continue;
+        if (outcome == OUTCOME_APPLIES) {
+            note(&finding->applies, rule);
+            return;
+        }
+        note(&finding->postponed, rule);
+        if (rule->until_s < finding->postponed_until_s)
+            finding->postponed_until_s = rule->until_s;
+    }
+}
+
+static struct finding find(const struct query *query,
+                           const struct rule_lists *const lists[EVALUATE_LISTS], enum effect effect)
+{
+    struct finding finding = {.postponed_until_s = INT64_MAX};
+
+    for (size_t i = 0; i < EVALUATE_LISTS; i++)
+        if (lists[i])
+            find_in(query, &lists[i]->by_effect[effect], &finding);
+    return finding;
+}
+
+static void decide(struct policy_decision *decision, enum policy_verdict verdict,
+                   enum reason reason, const struct rule *rule)
+{
+    decision->verdict = verdict;
+    decision->reason = reason;
+    if (!rule)
+        return;
+    (void)snprintf(decision->rule, sizeof(decision->rule), "%s", rule->name);
+    (void)snprintf(decision->file, sizeof(decision->file), "%s", rule->file);
+    (void)snprintf(decision->message, sizeof(decision->message), "%s", rule->message);
+    decision->line = rule->line;
+    decision->valid_until_s = rule->until_s;
+}
+
+void evaluate_lists(const struct query *query, const struct rule_lists *const lists[EVALUATE_LISTS],
+                    struct policy_decision *ret_decision)
+{
+    struct finding deny = find(query, lists, EFFECT_DENY), allow;
+
+    if (deny.applies) {
+        decide(ret_decision, POLICY_DENY, REASON_RULE_DENY, deny.applies);
+        return;
+    }
+    allow = find(query, lists, EFFECT_ALLOW);
+    if (allow.applies && !deny.postponed)
+        decide(ret_decision, POLICY_ALLOW, REASON_OK, allow.applies);
+    else if (allow.applies || allow.postponed)
+        decide(ret_decision, POLICY_PROVISIONAL, REASON_OK,
+               allow.applies ? allow.applies : allow.postponed);
+    else
+        decide(ret_decision, POLICY_DENY, REASON_DEFAULT_DENY, NULL);
+    /* The end of a deny that is still open may change the verdict as well. */
+    if (ret_decision->verdict == POLICY_PROVISIONAL &&
+        deny.postponed_until_s < ret_decision->valid_until_s)
+        ret_decision->valid_until_s = deny.postponed_until_s;
+}
+
+/* The service asked for, if the set knows it. Exactly one value: the listener chose it. */
+static const struct service *service_of(const struct policy_set *set,
+                                        const struct policy_request *request)
+{
+    const struct policy_fact *fact = &request->facts[POLICY_FACT_SERVICES];
+
+    if (fact->state != POLICY_PRESENT || fact->n_values != 1)
+        return NULL;
+    return set_find_service(set, fact->values[0]);
+}
+
+void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
+                     struct policy_decision *ret_decision)
+{
+    const struct service *service = set ? service_of(set, request) : NULL;
+    const struct query query = {.request = request, .confirmed = service && service->confirmed};
+    const struct rule_lists *const lists[EVALUATE_LISTS] = {service ? &service->lists : NULL,
+                                                            service ? &set->everywhere : NULL};
+
+    *ret_decision = (struct policy_decision){.valid_until_s = INT64_MAX};
+    if (!set || set->n_rules == 0) {
+        decide(ret_decision, POLICY_DENY, REASON_POLICY_MISSING, NULL);
+        return;
+    }
+    evaluate_lists(&query, lists, ret_decision);
+    for (size_t i = 0; i < EVALUATE_LISTS; i++)
+        ret_decision->tested |= lists[i] ? lists[i]->tested : 0;
+    if (ret_decision->verdict == POLICY_DENY)
+        explain_misses(&query, lists, ret_decision);
+}

@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * Between evaluate.c and explain.c, and for tests that compare the index with a plain scan.
+ */
+#include "policy/conditions.h"
+
+enum { EVALUATE_LISTS = 2 }; /* rules of the service, rules of every service */
+
+/* What one rule says in one evaluation. */
+enum outcome { OUTCOME_NO, OUTCOME_APPLIES, OUTCOME_POSTPONED };
+
+/* `until` as a test of its own. */
+enum truth rule_in_time(const struct query *query, const struct rule *rule);
+enum outcome rule_outcome(const struct query *query, const struct rule *rule);
+/* The decision over the rules of these lists, each sorted by rule_rank. */
+void evaluate_lists(const struct query *query, const struct rule_lists *const lists[EVALUATE_LISTS],
+                    struct policy_decision *ret_decision);
+/* Fills the nearest misses: allow rules of the lists that did not apply. */
+void explain_misses(const struct query *query, const struct rule_lists *const lists[EVALUATE_LISTS],
+                    struct policy_decision *decision);

@@ -1,0 +1,226 @@
+/*
+ * Why not: the nearest allow rules and, in words, which of their tests failed. Runs in decide after
+ * a denial. Values of facts come from certificates and directories; whoever prints the words
+ * escapes them.
+ */
+#include "common/text.h"
+#include "policy/evaluate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { VALUES_SHOWN = 4 }; /* of one list; the others are counted */
+
+/* Text that stops growing when it is full. */
+struct words {
+    char *at;
+    size_t len, room;
+    bool full;
+};
+
+/* Ends in "..." without cutting a UTF-8 sequence: the words go into JSON. */
+static void end_in_dots(struct words *words)
+{
+    size_t len = words->room - 4;
+
+    while (len > 0 && ((uint8_t)words->at[len] & 0xc0) == 0x80)
+        len--;
+    memcpy(words->at + len, "...", 4);
+    words->full = true;
+}
+
+static void PRINTF(2, 3) say(struct words *words, const char *fmt, ...)
+{
+    size_t room = words->room - words->len;
+    va_list args;
+    int len;
+
+    if (words->full)
+        return;
+    va_start(args, fmt);
+    len = vsnprintf(words->at + words->len, room, fmt, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    if ((size_t)len >= room)
+        end_in_dots(words);
+    else
+        words->len += (size_t)len;
+}
+
+static void say_value(struct words *words, const struct value *value)
+{
+    static const char *const reserved[] = {"any", "none", "self"};
+
+    if (value->kind < ARRAY_LEN(reserved))
+        say(words, "%s", reserved[value->kind]);
+    else
+        say(words, "%s%s%s", value->kind == VALUE_SUFFIX ? "*" : "", value->text,
+            value->kind == VALUE_PREFIX ? "*" : "");
+}
+
+static void say_values(struct words *words, const struct test *test)
+{
+    for (size_t i = 0; i < test->n_values && i < VALUES_SHOWN; i++) {
+        if (i > 0)
+            say(words, ", ");
+        say_value(words, &test->values[i]);
+    }
+    if (test->n_values > VALUES_SHOWN)
+        say(words, " and %zu more", test->n_values - VALUES_SHOWN);
+}
+
+static void say_fact(struct words *words, const struct policy_request *request,
+                     enum policy_fact_id id)
+{
+    const struct policy_fact *fact = &request->facts[id];
+    char address[ADDRESS_TEXT_MAX];
+
+    if (id == POLICY_FACT_NETWORKS) {
+        address_format(&request->source, address);
+        say(words, "%s", address);
+        return;
+    }
+    for (size_t i = 0; i < fact->n_values && i < VALUES_SHOWN; i++)
+        say(words, "%s%s", i > 0 ? ", " : "", fact->values[i]);
+    if (fact->n_values > VALUES_SHOWN)
+        say(words, " and %zu more", fact->n_values - VALUES_SHOWN);
+}
+
+/* Which value of a not_X was met: the same test with that value alone tells. */
+static void say_met(struct words *words, const struct query *query, const struct test *test)
+{
+    say_fact(words, query->request, test->fact);
+    say(words, " is in ");
+    for (size_t i = 0; i < test->n_values; i++) {
+        struct test one = *test;
+
+        one.values = &test->values[i];
+        one.n_values = 1;
+        one.first_exact = 0;
+        one.n_exact = one.values->kind == VALUE_EXACT;
+        if (condition_test(query, &one, EFFECT_ALLOW) == TRUTH_YES)
+            continue;
+        say_value(words, one.values);
+        return;
+    }
+}
+
+static void say_test(struct words *words, const struct query *query, const struct test *test)
+{
+    bool several =
+        test->fact != POLICY_FACT_NETWORKS && query->request->facts[test->fact].n_values > 1;
+    enum policy_fact_state state = condition_state(query, test->fact);
+
+    say(words, "%s: ", condition_field(test));
+    if (state != POLICY_PRESENT)
+        say(words, "%s is %s", policy_fact_name(test->fact), policy_fact_state_name(state));
+    else if (condition_test(query, test, EFFECT_ALLOW) == TRUTH_UNSURE)
+        say(words, "users is unknown");
+    else if (test->negative)
+        say_met(words, query, test);
+    else {
+        say(words, several ? "none of " : "");
+        say_fact(words, query->request, test->fact);
+        say(words, several ? " is in " : " is not in ");
+        say_values(words, test);
+    }
+}
+
+static bool has_failed(const struct query *query, const struct test *test)
+{
+    enum truth truth = condition_test(query, test, EFFECT_ALLOW);
+
+    return truth == TRUTH_NO || truth == TRUTH_UNSURE;
+}
+
+static size_t count_failed(const struct query *query, const struct rule *rule)
+{
+    size_t n = rule_in_time(query, rule) != TRUTH_YES;
+
+    for (size_t i = 0; i < rule->n_tests; i++)
+        n += has_failed(query, &rule->tests[i]);
+    return n;
+}
+
+static void say_until(struct words *words, const struct query *query, const struct rule *rule)
+{
+    char time[32];
+
+    text_format_time_ms(rule->until_s * 1000, time);
+    if (query->request->clock_unsure)
+        say(words, "until: the time is unknown");
+    else
+        say(words, "until: the rule ended at %.19sZ", time);
+}
+
+static void say_miss(const struct query *query, const struct rule *rule, size_t n_failed,
+                     struct policy_miss *ret_miss)
+{
+    struct words words = {.at = ret_miss->detail, .room = sizeof(ret_miss->detail)};
+    bool first = true;
+
+    (void)snprintf(ret_miss->rule, sizeof(ret_miss->rule), "%s", rule->name);
+    (void)snprintf(ret_miss->file, sizeof(ret_miss->file), "%s", rule->file);
+    ret_miss->line = rule->line;
+    say(&words, n_failed == 1 ? "failed only on " : "failed on ");
+    for (size_t i = 0; i < rule->n_tests; i++) {
+        if (!has_failed(query, &rule->tests[i]))
+            continue;
+        say(&words, "%s", first ? "" : "; ");
+        say_test(&words, query, &rule->tests[i]);
+        first = false;
+    }
+    if (rule_in_time(query, rule) != TRUTH_YES) {
+        say(&words, "%s", first ? "" : "; ");
+        say_until(&words, query, rule);
+    }
+}
+
+struct near {
+    const struct rule *rule;
+    size_t n_failed;
+};
+
+static bool is_nearer(const struct near *a, const struct near *b)
+{
+    if (a->n_failed != b->n_failed)
+        return a->n_failed < b->n_failed;
+    return rule_rank(a->rule, b->rule) < 0;
+}
+
+/* Keeps the nearest, sorted; the farthest falls off the end. */
+static void keep(struct near nearest[POLICY_MISSES_MAX], size_t *n, struct near one)
+{
+    size_t at = *n;
+
+    while (at > 0 && is_nearer(&one, &nearest[at - 1]))
+        at--;
+    if (at == POLICY_MISSES_MAX)
+        return;
+    if (*n < POLICY_MISSES_MAX)
+        ++*n;
+    memmove(&nearest[at + 1], &nearest[at], (*n - 1 - at) * sizeof(*nearest));
+    nearest[at] = one;
+}
+
+void explain_misses(const struct query *query, const struct rule_lists *const lists[EVALUATE_LISTS],
+                    struct policy_decision *decision)
+{
+    struct near nearest[POLICY_MISSES_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < EVALUATE_LISTS; i++) {
+        const struct rule_list *list = lists[i] ? &lists[i]->by_effect[EFFECT_ALLOW] : NULL;
+
+        for (size_t k = 0; list && k < list->n; k++) {
+            struct near one = {list->at[k], count_failed(query, list->at[k])};
+
+            if (one.n_failed > 0)
+                keep(nearest, &n, one);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        say_miss(query, nearest[i].rule, nearest[i].n_failed, &decision->misses[i]);
+    decision->n_misses = n;
+}

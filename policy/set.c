@@ -1,0 +1,251 @@
+/*
+ * Builds the compiled set and its index: per service the rules that can matter there, so that
+ * evaluation never looks at the others. Runs where sets are made (load, decide, tools); its callers
+ * have checked everything.
+ */
+#include "policy/set.h"
+
+#include "policy/conditions.h"
+
+/* Makes room for one more pointer. */
+static void *grown(void *at, size_t n, size_t *room)
+{
+    if (n < *room)
+        return at;
+    *room = *room ? 2 * *room : 16;
+    at = reallocarray(at, *room, sizeof(void *));
+    if (!at)
+        abort();
+    return at;
+}
+
+static int compare_services(const void *a, const void *b)
+{
+    const struct service *left = a, *right = b;
+
+    return strcmp(left->name, right->name);
+}
+
+struct policy_set *set_new(const char *const *services, const bool *confirmed, size_t n_services)
+{
+    struct policy_set *set = calloc(1, sizeof(*set));
+
+    if (!set)
+        abort();
+    set->services = arena_take(&set->arena, n_services, sizeof(struct service));
+    set->n_services = n_services;
+    for (size_t i = 0; i < n_services; i++) {
+        set->services[i].name = arena_text(&set->arena, bytes_of(services[i]));
+        set->services[i].confirmed = confirmed[i];
+    }
+    if (n_services > 0)
+        qsort(set->services, n_services, sizeof(struct service), compare_services);
+    return set;
+}
+
+struct policy_set *policy_free(struct policy_set *set)
+{
+    if (!set)
+        return NULL;
+    free(set->rules);
+    free(set->networks);
+    arena_clear(&set->arena);
+    free(set);
+    return NULL;
+}
+
+size_t policy_n_rules(const struct policy_set *set)
+{
+    return set->n_rules;
+}
+
+void set_add_rule(struct policy_set *set, struct rule *rule)
+{
+    set->rules = grown(set->rules, set->n_rules, &set->room_rules);
+    set->rules[set->n_rules++] = rule;
+}
+
+void set_add_network(struct policy_set *set, struct network_list *list)
+{
+    set->networks = grown(set->networks, set->n_networks, &set->room_networks);
+    set->networks[set->n_networks++] = list;
+}
+
+static int compare_networks(const void *a, const void *b)
+{
+    const struct network_list *const *left = a, *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+void set_sort_networks(struct policy_set *set)
+{
+    if (set->n_networks > 0)
+        qsort(set->networks, set->n_networks, sizeof(*set->networks), compare_networks);
+}
+
+const struct network_list *set_find_network(const struct policy_set *set, struct bytes name)
+{
+    size_t low = 0, high = set->n_networks;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct bytes here = bytes_of(set->networks[middle]->name);
+        size_t len = here.len < name.len ? here.len : name.len;
+        int order = memcmp(name.at, here.at, len);
+
+        if (order == 0 && here.len == name.len)
+            return set->networks[middle];
+        if (order < 0 || (order == 0 && name.len < here.len))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct service *set_find_service(const struct policy_set *set, const char *name)
+{
+    const struct service key = {.name = name};
+
+    if (set->n_services == 0)
+        return NULL;
+    return bsearch(&key, set->services, set->n_services, sizeof(key), compare_services);
+}
+
+int value_compare(const void *a, const void *b)
+{
+    const struct value *left = a, *right = b;
+
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
+    return strcmp(left->text, right->text);
+}
+
+void set_finish_test(struct test *test)
+{
+    if (test->n_values > 0)
+        qsort(test->values, test->n_values, sizeof(struct value), value_compare);
+    test->first_exact = test->n_exact = 0;
+    for (size_t i = test->n_values; i-- > 0;) {
+        if (test->values[i].kind != VALUE_EXACT)
+            continue;
+        test->first_exact = i;
+        test->n_exact++;
+    }
+}
+
+int rule_rank(const struct rule *a, const struct rule *b)
+{
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    if (a->until_s != b->until_s)
+        return a->until_s > b->until_s ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct rule *const *left = a, *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+    const struct rule *const *left = a, *const *right = b;
+
+    return rule_rank(*left, *right);
+}
+
+/* True when no test of the rule says anything about services. */
+static bool is_everywhere(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->n_tests; i++)
+        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
+            rule->tests[i].values[0].kind != VALUE_ANY)
+            return false;
+    return true;
+}
+
+/* Whether the tests on services are true for this one. */
+bool rule_covers(const struct rule *rule, const struct service *service)
+{
+    const struct policy_fact fact = {
+        .state = POLICY_PRESENT, .values = &service->name, .n_values = 1};
+    const struct policy_request request = {.facts[POLICY_FACT_SERVICES] = fact};
+    const struct query query = {.request = &request};
+
+    for (size_t i = 0; i < rule->n_tests; i++)
+        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
+            condition_test(&query, &rule->tests[i], rule->effect) != TRUTH_YES)
+            return false;
+    return true;
+}
+
+static uint32_t facts_of(const struct rule *rule)
+{
+    uint32_t facts = 0;
+
+    for (size_t i = 0; i < rule->n_tests; i++) {
+        facts |= 1u << rule->tests[i].fact;
+        for (size_t k = 0; k < rule->tests[i].n_values; k++)
+            if (rule->tests[i].values[k].kind == VALUE_SELF)
+                facts |= 1u << POLICY_FACT_USERS;
+    }
+    return facts;
+}
+
+/* Copies the rules that were collected for one service into its two lists. */
+static void fill(struct policy_set *set, const struct rule **found, size_t n,
+                 struct rule_lists *lists)
+{
+    size_t count[EFFECT__COUNT] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        count[found[i]->effect]++;
+    for (size_t e = 0; e < EFFECT__COUNT; e++)
+        lists->by_effect[e].at = arena_take(&set->arena, count[e], sizeof(struct rule *));
+    for (size_t i = 0; i < n; i++) {
+        struct rule_list *list = &lists->by_effect[found[i]->effect];
+
+        list->at[list->n++] = found[i];
+        lists->tested |= facts_of(found[i]);
+    }
+}
+
+static void index_rules(struct policy_set *set, const struct rule **by_rank,
+                        const struct rule **found)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < set->n_rules; i++)
+        if (is_everywhere(by_rank[i]))
+            found[n++] = by_rank[i];
+    fill(set, found, n, &set->everywhere);
+    for (size_t s = 0; s < set->n_services; s++) {
+        n = 0;
+        for (size_t i = 0; i < set->n_rules; i++)
+            if (!is_everywhere(by_rank[i]) && rule_covers(by_rank[i], &set->services[s]))
+                found[n++] = by_rank[i];
+        fill(set, found, n, &set->services[s].lists);
+    }
+}
+
+void set_finish(struct policy_set *set)
+{
+    const struct rule **by_rank, **found;
+
+    if (set->n_rules == 0)
+        return;
+    qsort(set->rules, set->n_rules, sizeof(*set->rules), compare_names);
+    by_rank = calloc(2 * set->n_rules, sizeof(*by_rank));
+    if (!by_rank)
+        abort();
+    found = by_rank + set->n_rules;
+    for (size_t i = 0; i < set->n_rules; i++)
+        by_rank[i] = set->rules[i];
+    qsort(by_rank, set->n_rules, sizeof(*by_rank), compare_ranks);
+    index_rules(set, by_rank, found);
+    free(by_rank);
+}

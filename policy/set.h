@@ -1,0 +1,108 @@
+#pragma once
+/*
+ * The compiled set: what load and decode make and evaluate reads. For the files of policy/ and
+ * their tests only; everybody else knows policy.h.
+ */
+#include "policy/arena.h"
+#include "policy/policy.h"
+
+enum effect { EFFECT_ALLOW, EFFECT_DENY, EFFECT__COUNT };
+
+enum {
+    SET_VALUES_MAX = 4096,   /* values of one list: our choice, far above what people write */
+    SET_ORDER_MAX = 1000000, /* rule option order */
+    SET_ORDER_DEFAULT = 100,
+};
+
+/* What a value of a condition says; the order is the order within a test. */
+enum value_kind {
+    VALUE_ANY,     /* every value, but there must be one */
+    VALUE_NONE,    /* the source says that there is no value */
+    VALUE_SELF,    /* equal to the account's name */
+    VALUE_EXACT,   /* this text */
+    VALUE_PREFIX,  /* text* */
+    VALUE_SUFFIX,  /* *text */
+    VALUE_NETWORK, /* name of a network section */
+    VALUE_CIDR,    /* a network written in the rule */
+    VALUE__COUNT
+};
+
+struct network_list {
+    const char *name; /* of the section */
+    const struct network *at;
+    size_t n;
+};
+
+struct value {
+    enum value_kind kind;
+    const char *text; /* as written, without the star of a pattern */
+    size_t len;
+    const struct network_list *networks; /* NETWORK, CIDR */
+};
+
+/* One field of a rule. The values are sorted; the EXACT ones lie together, for a binary search. */
+struct test {
+    enum policy_fact_id fact;
+    bool negative; /* not_X */
+    struct value *values;
+    size_t n_values;
+    size_t first_exact, n_exact;
+};
+
+struct rule {
+    const char *name, *file;
+    uint32_t line;
+    enum effect effect;
+    uint32_t order;
+    int64_t until_s;                      /* INT64_MAX: no end */
+    const char *owner, *ticket, *message; /* "" when left out */
+    struct test *tests;                   /* in order of fact, X before not_X */
+    size_t n_tests;
+};
+
+/* Sorted by rule_rank: the first that applies is the one to name. */
+struct rule_list {
+    const struct rule **at;
+    size_t n;
+};
+
+struct rule_lists {
+    struct rule_list by_effect[EFFECT__COUNT];
+    uint32_t tested; /* bit per fact */
+};
+
+struct service {
+    const char *name;
+    bool confirmed;
+    struct rule_lists lists; /* rules that name it or match it by pattern */
+};
+
+struct policy_set {
+    struct arena arena;
+    struct rule **rules; /* sorted by name; the array is malloc'd, the rest lies in the arena */
+    size_t n_rules, room_rules;
+    struct network_list **networks; /* sorted by name; malloc'd array */
+    size_t n_networks, room_networks;
+    struct service *services; /* sorted by name */
+    size_t n_services;
+    struct rule_lists everywhere; /* rules without a word about services, or with "any" */
+};
+
+/* An empty set that knows these services. */
+struct policy_set *set_new(const char *const *services, const bool *confirmed, size_t n_services);
+void set_add_rule(struct policy_set *set, struct rule *rule);
+void set_add_network(struct policy_set *set, struct network_list *list);
+/* After all networks were added: sorts them, so that set_find_network works. */
+void set_sort_networks(struct policy_set *set);
+const struct network_list *set_find_network(const struct policy_set *set, struct bytes name);
+const struct service *set_find_service(const struct policy_set *set, const char *name);
+/* Sorts the values of a test and finds the EXACT ones. */
+void set_finish_test(struct test *test);
+/* Sorts the rules and makes the lists; the set is immutable from then on. */
+void set_finish(struct policy_set *set);
+/* Whether what the rule says of services is true for this one. */
+bool rule_covers(const struct rule *rule, const struct service *service);
+/* Which of two rules comes first: lowest order, then latest end, then name. */
+int rule_rank(const struct rule *a, const struct rule *b);
+/* Same order as the values of a finished test. */
+int value_compare(const void *a, const void *b);

@@ -1,0 +1,258 @@
+/*
+ * From policy text to libconfuse's sections, with the traps of libconfuse closed by the pre-scan.
+ * Runs in load and in the tools; trusts nothing of the text. Both readers must agree on every
+ * value.
+ */
+#include "policy/source.h"
+
+#include "policy/conditions.h"
+#include "policy/suggest.h"
+
+enum { FIELDS_MAX = 2 * POLICY_FACT__COUNT + 16 }; /* conditions, their opposites, attributes */
+
+static const char *const section_names[] = {"network", "rule"};
+static const char *const network_fields[] = {"cidr"};
+
+struct fields {
+    const char *at[FIELDS_MAX];
+    size_t n;
+};
+
+static struct fields fields_of(const char *section)
+{
+    struct fields fields = {.n = 0};
+
+    if (strcmp(section, "network") == 0) {
+        memcpy(fields.at, network_fields, sizeof(network_fields));
+        fields.n = ARRAY_LEN(network_fields);
+        return fields;
+    }
+    for (size_t i = 0; i < POLICY_FACT__COUNT; i++) {
+        fields.at[fields.n++] = condition_of((enum policy_fact_id)i)->name;
+        fields.at[fields.n++] = condition_of((enum policy_fact_id)i)->not_name;
+    }
+    for (size_t i = 0; i < n_rule_attributes; i++)
+        fields.at[fields.n++] = rule_attributes[i].name;
+    return fields;
+}
+
+static bool is_in(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void unknown_name(const struct source *source, const struct prescan_item *item,
+                         const char *what, const char *const *names, size_t n)
+{
+    const char *meant = suggest(item->name, names, n);
+
+    problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
+                 "no %s is called \"%s\"%s%s%s", what, item->name, meant ? "; did you mean \"" : "",
+                 meant ? meant : "", meant ? "\"?" : "");
+}
+
+/* Outside of any section. */
+static void check_outer(const struct source *source, const struct prescan_item *item)
+{
+    bool known = is_in(item->name, section_names, ARRAY_LEN(section_names));
+
+    if (!item->is_section)
+        problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
+                     "\"%s\" stands outside of a section", item->name);
+    else if (!known)
+        unknown_name(source, item, "section", section_names, ARRAY_LEN(section_names));
+    else if (!item->title)
+        problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
+                     "a %s needs a name: %s \"NAME\" {", item->name, item->name);
+    else if (strlen(item->title) > POLICY_NAME_MAX)
+        problems_say(source->problems, source->file, item->line, REASON_POLICY_VALUE,
+                     "a name has at most %d octets", POLICY_NAME_MAX);
+}
+
+static bool is_attribute(const char *name)
+{
+    for (size_t i = 0; i < n_rule_attributes; i++)
+        if (strcmp(name, rule_attributes[i].name) == 0)
+            return true;
+    return false;
+}
+
+static void check_field(const struct source *source, const struct prescan_item *section,
+                        const struct prescan_item *item)
+{
+    struct fields fields = fields_of(section->name);
+
+    if (item->is_section)
+        problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
+                     "a %s holds no section \"%s\"", section->name, item->name);
+    else if (!is_in(item->name, fields.at, fields.n))
+        unknown_name(source, item, "field", fields.at, fields.n);
+    else if (item->is_list && is_attribute(item->name))
+        problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
+                     "%s takes one value, without braces", item->name);
+}
+
+/* Sections and fields against the ones that exist. */
+static void check_names(const struct source *source)
+{
+    size_t n_sections = 0;
+
+    for (size_t i = 1; i <= prescan_n_items(source->scan); i++) {
+        const struct prescan_item *item = prescan_item(source->scan, i);
+        const struct prescan_item *parent = prescan_item(source->scan, item->parent);
+
+        if (!parent) {
+            check_outer(source, item);
+            if (item->is_section && ++n_sections == POLICY_RULES_PER_FILE + 1)
+                problems_say(source->problems, source->file, item->line, REASON_POLICY_VALUE,
+                             "more than %d sections: use several files", POLICY_RULES_PER_FILE);
+        } else if (parent->parent == PRESCAN_FILE &&
+                   is_in(parent->name, section_names, ARRAY_LEN(section_names)))
+            check_field(source, parent, item);
+    }
+}
+
+/* Every error has been found before libconfuse runs; if not, source_read says so. */
+static void silence(cfg_t *cfg, const char *fmt, va_list args)
+{
+    (void)cfg;
+    (void)fmt;
+    (void)args;
+}
+
+static void rule_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
+{
+    struct fields fields = fields_of(section);
+
+    for (size_t i = 0; i < fields.n; i++)
+        options[i] = (cfg_opt_t)CFG_STR_LIST(fields.at[i], NULL, CFGF_NODEFAULT);
+    options[fields.n] = (cfg_opt_t)CFG_END();
+}
+
+/*
+ * clean: no error so far. With errors the load has failed already, and libconfuse reads on
+ * (repeated titles, unknown names) only for the sake of more errors.
+ */
+static void source_read(struct source *source, bool clean)
+{
+    cfg_flag_t dupes = clean ? CFGF_NO_TITLE_DUPES : CFGF_NONE;
+    cfg_opt_t network_options[FIELDS_MAX + 1], options[FIELDS_MAX + 1];
+    cfg_opt_t sections[] = {
+        CFG_SEC("network", network_options, CFGF_MULTI | CFGF_TITLE | dupes),
+        CFG_SEC("rule", options, CFGF_MULTI | CFGF_TITLE | dupes),
+        CFG_END(),
+    };
+    cfg_t *cfg;
+
+    rule_options(network_options, "network");
+    rule_options(options, "rule");
+    cfg = cfg_init(sections, clean ? CFGF_NONE : CFGF_IGNORE_UNKNOWN);
+    if (!cfg)
+        abort();
+    cfg_set_error_function(cfg, silence);
+    if (cfg_parse_buf(cfg, prescan_text(source->scan)) != CFG_SUCCESS) {
+        if (clean)
+            problems_say(source->problems, source->file, (uint32_t)cfg->line, REASON_POLICY_SYNTAX,
+                         "libconfuse cannot read this line");
+        cfg_free(cfg);
+        return;
+    }
+    source->cfg = cfg;
+}
+
+static void hear(void *context, const char *file, uint32_t line, const struct error *err)
+{
+    const struct source *source = context;
+
+    (void)file;
+    problems_add(source->problems, source->file, line, err);
+}
+
+/* False when the text is not worth a scan. */
+static bool check_size(const struct source *source)
+{
+    size_t name_len = strlen(source->text->name);
+
+    if (name_len == 0 || name_len > POLICY_NAME_MAX)
+        problems_say(source->problems, source->file, 1, REASON_POLICY_VALUE,
+                     "a file name has 1 to %d octets", POLICY_NAME_MAX);
+    if (source->text->text.len <= POLICY_FILE_MAX)
+        return true;
+    problems_say(source->problems, source->file, 1, REASON_FILE_TOO_LARGE, "more than %d octets",
+                 POLICY_FILE_MAX);
+    return false;
+}
+
+void source_open(struct source *source, size_t file, const struct policy_file *text,
+                 struct problems *problems)
+{
+    const struct prescan_errors errors = {hear, source};
+    size_t before = problems->found;
+
+    *source = (struct source){.file = file, .text = text, .problems = problems};
+    if (!check_size(source))
+        return;
+    source->scan = prescan_new(text->name, text->text, REASON_POLICY_SYNTAX, &errors);
+    check_names(source);
+    if (prescan_complete(source->scan))
+        source_read(source, problems->found == before);
+}
+
+void source_close(struct source *source)
+{
+    source->scan = prescan_free(source->scan);
+    if (source->cfg)
+        cfg_free(source->cfg);
+    source->cfg = NULL;
+}
+
+size_t source_n_sections(const struct source *source, const char *name)
+{
+    return source->cfg ? cfg_size(source->cfg, name) : 0;
+}
+
+cfg_t *source_section(const struct source *source, const char *name, size_t i, size_t *ret_item)
+{
+    cfg_t *section = cfg_getnsec(source->cfg, name, (unsigned)i);
+
+    *ret_item = prescan_find(source->scan, PRESCAN_FILE, name, cfg_title(section));
+    return section;
+}
+
+static bool same_values(const struct source *source, cfg_t *section, const char *name, size_t item)
+{
+    const struct prescan_item *scanned = prescan_item(source->scan, item);
+    size_t n = cfg_size(section, name);
+
+    if (n == 0 || !scanned)
+        return n == 0 && !scanned;
+    if (scanned->n_values != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(prescan_value(source->scan, item, i), cfg_getnstr(section, name, (unsigned)i)) !=
+            0)
+            return false;
+    return true;
+}
+
+size_t source_field(const struct source *source, cfg_t *section, size_t section_item,
+                    const char *name, size_t *ret_item)
+{
+    size_t item = prescan_find(source->scan, section_item, name, NULL);
+
+    *ret_item = item;
+    if (prescan_ok(source->scan) && !same_values(source, section, name, item)) {
+        problems_say(source->problems, source->file, prescan_line(source->scan, item),
+                     REASON_POLICY_SYNTAX, "libconfuse reads %s in another way", name);
+        return 0;
+    }
+    return cfg_size(section, name);
+}
+
+struct bytes source_value(cfg_t *section, const char *name, size_t i)
+{
+    return bytes_of(cfg_getnstr(section, name, (unsigned)i));
+}

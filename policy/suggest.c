@@ -1,0 +1,73 @@
+/*
+ * Edit distance between short names. Runs where a load has found an error.
+ */
+#include "policy/suggest.h"
+
+enum { LONGEST = 64 }; /* longer names are not compared: a person sees the difference */
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t d = a < b ? a : b;
+
+    return d < c ? d : c;
+}
+
+/* Levenshtein distance by rows; SIZE_MAX for texts that are too long. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    size_t row[LONGEST + 1];
+
+    if (a_len > LONGEST || b_len > LONGEST)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= b_len; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t k = 1; k <= b_len; k++) {
+            size_t above = row[k];
+
+            row[k] = least(above + 1, row[k - 1] + 1, diagonal + (a[i - 1] != b[k - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+/* One edit in three letters, at most three. */
+static bool is_near(size_t edits, const char *wrong)
+{
+    size_t len = strlen(wrong);
+
+    return edits <= (len >= 9 ? 3 : len / 3);
+}
+
+const char *suggest(const char *wrong, const char *const *names, size_t n)
+{
+    const char *best = NULL;
+    size_t best_edits = SIZE_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t edits = distance(wrong, names[i]);
+
+        if (edits >= best_edits || !is_near(edits, wrong))
+            continue;
+        best = names[i];
+        best_edits = edits;
+    }
+    return best;
+}
+
+const char *suggest_network(const struct policy_set *set, const char *wrong)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < set->n_networks; i++) {
+        const char *const pair[] = {best, set->networks[i]->name};
+
+        best = best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
+    }
+    return best;
+}

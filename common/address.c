@@ -174,5 +174,8 @@ bool network_has(const struct network *network, const struct address *address)
 
     if (!address->known || memcmp(network->octets, address->octets, whole) != 0)
         return false;
+    /* A wide IPv6 network such as ::/0 has the mapped form inside, but nobody means IPv4 by it. */
+    if (network->bits < 96 && address_is_v4(address))
+        return false;
     return rest == 0 || ((network->octets[whole] ^ address->octets[whole]) & mask) == 0;
 }

@@ -12,6 +12,7 @@ enum {
     REPLICA_DN_MAX = 2048,         /* octets of a DN; our choice, real ones have 60-120 */
     REPLICA_VALUE_MAX = 64 * 1024, /* octets of one value (a certificate is the largest we use) */
     REPLICA_ENTRY_MAX = 32 << 20,  /* octets of one entry: a group of 300,000 members */
+    REPLICA_VALUES_MAX = 1000000,  /* values of one entry */
     REPLICA_ENTRIES_MAX = 2000000, /* entries of a replica */
     REPLICA_EXTRA_MAX = 32,        /* attributes kept beyond the table in schemas.c */
     REPLICA_ATTRIBUTE_MAX = 64,    /* octets of an attribute name */
@@ -72,7 +73,8 @@ struct account {
     enum reason reason;    /* OK, or why it may not be used: ACCOUNT_EXPIRED, GROUP_LIMIT, ... */
     const char *detail;    /* for the audit record; "" when OK */
     int64_t state_until_s; /* when time alone changes `reason`; REPLICA_NEVER */
-    /* With nested closure and the primary group. Complete when reason is OK, else none. */
+    /* With nested closure and the primary group. Complete, or none: ACCOUNT_INVALID, GROUP_LIMIT.
+     */
     const struct account_group *groups;
     size_t n_groups;
 };
@@ -156,6 +158,10 @@ bool replica_decoder_step(struct replica_decoder *decoder, size_t n_entries, boo
                           struct error *err) MUST_CHECK;
 struct replica *replica_decoder_take(struct replica_decoder *decoder);
 struct replica_decoder *replica_decoder_free(struct replica_decoder *decoder); /* accepts NULL */
+/* What a server is asked for: the classes of users and groups, and the number-th kept attribute by
+ * name (NULL: no more). Borrowed from the replica. */
+const char *replica_filter(const struct replica *replica);
+const char *replica_attribute(const struct replica *replica, size_t number);
 /* One change, for CHANGE and CHANGE_MEMFD. */
 void replica_encode_put(const struct replica *replica, const struct replica_entry *entry,
                         struct writer *out);

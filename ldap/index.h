@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * The one index of a replica: from (space, folded value) to the entries that have it. Knows nothing
+ * of what the spaces mean beyond their names.
+ */
+#include "ldap/replica.h"
+
+enum index_space {
+    INDEX_UUID,        /* every entry by its entryUUID */
+    INDEX_DN,          /* every entry by its own DN */
+    INDEX_MEMBER_DN,   /* groups by the DN of a member */
+    INDEX_MEMBER_NAME, /* groups by the login name of a member */
+    INDEX_GROUP_NAME,  /* groups by name */
+    INDEX_GROUP_GID,   /* groups by gid */
+    INDEX_VALUE = 16,  /* users by the value of an attribute: INDEX_VALUE + attribute number */
+};
+
+struct index_node;
+struct index {
+    struct index_node *nodes;
+};
+
+/* Entries under one key, in no order; borrowed until the index changes. */
+struct index_list {
+    const struct replica_entry *const *at;
+    size_t n;
+};
+
+/* The same entry may be added twice under a key; it is then there once. */
+void index_add(struct index *index, unsigned space, struct bytes key,
+               const struct replica_entry *entry);
+void index_remove(struct index *index, unsigned space, struct bytes key,
+                  const struct replica_entry *entry);
+struct index_list index_find(const struct index *index, unsigned space, struct bytes key);
+void index_clear(struct index *index);

@@ -80,6 +80,7 @@ FIELD(21, version_min, NUMBER, 255, PLAIN, "oldest protocol version served")
 FIELD(22, version_max, NUMBER, 255, PLAIN, "newest protocol version served")
 FIELD(23, generation, NUMBER, UINT64_MAX - 1, PLAIN, "counts configurations of the daemon")
 FIELD(24, count, NUMBER, UINT64_MAX - 1, PLAIN, "how many sessions or locks were meant or changed")
+FIELD(25, observe, NUMBER, 1, PLAIN, "1: the module is in observe mode and will not follow the verdict")
 /* Filters of CTL_SESSIONS and CTL_SESSION_KILL; all that are given must hold. */
 FIELD(32, rule, TEXT, 256, CRITICAL, "policy rule that allowed the session")
 FIELD(33, certificate, TEXT, 64, CRITICAL, "SHA-256 of the certificate, lower hex")

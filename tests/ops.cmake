@@ -1,0 +1,6 @@
+# The load client and the echo service of the benches.
+add_executable(load ${PROJECT_SOURCE_DIR}/tests/bench/load.c)
+target_link_libraries(load PRIVATE house OpenSSL::SSL OpenSSL::Crypto ev)
+add_test(NAME health.layers COMMAND ${PROJECT_SOURCE_DIR}/tests/health/layers.py)
+add_test(NAME health.rules COMMAND ${PROJECT_SOURCE_DIR}/tests/health/rules.sh)
+set_tests_properties(health.layers health.rules PROPERTIES LABELS health)

@@ -1,0 +1,8 @@
+#pragma once
+/*
+ * The commands of gatewayctl: each is defined in the ctl_*.c of its first word and listed in
+ * gatewayctl.c.
+ */
+#include "cli/ctl.h"
+
+ctl_run ctl_ca_init, ctl_ca_issue, ctl_ca_revoke, ctl_ca_crl, ctl_ca_list;

@@ -1,0 +1,108 @@
+/*
+ * gatewayctl, the operators' tool: the table of commands. Most commands ask the daemon through its
+ * control socket; check, verify, identity, policy, audit, explain and ca work without it.
+ */
+#include "cli/ctl_commands.h"
+
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_PATH "/etc/gatewayd/gatewayd.conf"
+
+static const struct ctl_command commands[] = {
+    {"ca init", "DIR --name NAME", "Make a private CA in a new directory.", ctl_ca_init},
+    {"ca issue", "DIR --cn NAME [OPTIONS]", "Issue a certificate.", ctl_ca_issue},
+    {"ca revoke", "DIR SERIAL|CERT", "Revoke a certificate.", ctl_ca_revoke},
+    {"ca crl", "DIR --out FILE", "Write the revocation list.", ctl_ca_crl},
+    {"ca list", "DIR", "Show all certificates of the CA.", ctl_ca_list},
+};
+
+static const struct option_row no_options[] = {
+    {"config", OPTION_TEXT, NULL, "FILE", "gatewayd.conf (" CONFIG_PATH ")", 'c'},
+    {"json", OPTION_FLAG, NULL, NULL, "print JSON", 0},
+    {"help", OPTION_FLAG, NULL, NULL, "this text", 'h'},
+    {"version", OPTION_FLAG, NULL, NULL, "the version", 0},
+};
+
+static int print_help(void)
+{
+    (void)printf("Usage: gatewayctl [--config FILE] [--json] COMMAND ...\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        (void)printf("  %-14s %-30s %s\n", commands[i].name, commands[i].arguments,
+                     commands[i].help);
+    (void)printf("\n");
+    options_help(no_options, ARRAY_LEN(no_options));
+    return CTL_YES;
+}
+
+/* Whether the words begin with the command's name; *ret_words: how many it has. */
+static bool is_command(const struct ctl_command *command, const struct option_arguments *words,
+                       size_t *ret_words)
+{
+    const char *space = strchr(command->name, ' ');
+    size_t first = space ? (size_t)(space - command->name) : strlen(command->name);
+
+    if (strncmp(words->at[0], command->name, first) != 0 || words->at[0][first] != '\0')
+        return false;
+    if (space && (words->n < 2 || strcmp(words->at[1], space + 1) != 0))
+        return false;
+    *ret_words = space ? 2 : 1;
+    return true;
+}
+
+static int run_command(struct ctl *ctl, struct option_arguments *words)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        size_t used;
+
+        if (!is_command(&commands[i], words, &used))
+            continue;
+        ctl->command = &commands[i];
+        return commands[i].run(ctl, (int)(words->n - used + 1), words->at + used - 1);
+    }
+    (void)fprintf(stderr, "gatewayctl: there is no command \"%s%s%s\"; see gatewayctl --help\n",
+                  words->at[0], words->n > 1 ? " " : "", words->n > 1 ? words->at[1] : "");
+    return CTL_ERROR;
+}
+
+static bool wants_color(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && (!no_color || !no_color[0]) && term &&
+           strcmp(term, "dumb") != 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl ctl = {.config_path = CONFIG_PATH, .color = wants_color()};
+    bool help = false, version = false;
+    const struct option_row rows[] = {
+        {"config", OPTION_TEXT, &ctl.config_path, "FILE", "", 'c'},
+        {"json", OPTION_FLAG, &ctl.json, NULL, "", 0},
+        {"help", OPTION_FLAG, &help, NULL, "", 'h'},
+        {"version", OPTION_FLAG, &version, NULL, "", 0},
+    };
+    struct option_arguments words;
+    struct error err;
+    int code;
+
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (!options_parse(rows, ARRAY_LEN(rows), argc, argv, true, &words, &err))
+        return ctl_error(&err);
+    if (version)
+        return printf("gatewayctl %s\n", MTLS_VERSION) < 0 ? CTL_ERROR : CTL_YES;
+    if (help)
+        return print_help();
+    if (words.n == 0) {
+        (void)print_help();
+        return CTL_ERROR;
+    }
+    code = run_command(&ctl, &words);
+    /* Data that could not be written is an error, whatever the answer was. */
+    return fflush(stdout) != 0 || ferror(stdout) ? CTL_ERROR : code;
+}

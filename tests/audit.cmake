@@ -1,0 +1,3 @@
+if(TARGET gatewayd_core)
+    unit_test(audit_commit USES mtls::gatewayd_core)
+endif()

@@ -6,6 +6,22 @@
 
 #include <stdio.h>
 
+static struct value self = {.kind = VALUE_SELF, .text = ""};
+static const struct test own_login = {
+    .fact = POLICY_FACT_LOGIN_AS, .values = &self, .n_values = 1};
+
+const struct test *rule_test(const struct query *query, const struct rule *rule, size_t number)
+{
+    if (number < rule->n_tests)
+        return &rule->tests[number];
+    if (number > rule->n_tests || !query->confirmed || rule->effect != EFFECT_ALLOW)
+        return NULL;
+    for (size_t i = 0; i < rule->n_tests; i++)
+        if (rule->tests[i].fact == POLICY_FACT_LOGIN_AS)
+            return NULL;
+    return &own_login;
+}
+
 enum truth rule_in_time(const struct query *query, const struct rule *rule)
 {
     if (rule->until_s == INT64_MAX)
@@ -22,12 +38,13 @@ enum truth rule_in_time(const struct query *query, const struct rule *rule)
 enum outcome rule_outcome(const struct query *query, const struct rule *rule)
 {
     enum truth in_time = rule_in_time(query, rule);
+    const struct test *test;
     bool unsure = in_time == TRUTH_UNSURE, postponed = false;
 
     if (in_time == TRUTH_NO)
         return OUTCOME_NO;
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        enum truth truth = condition_test(query, &rule->tests[i], rule->effect);
+    for (size_t i = 0; (test = rule_test(query, rule, i)); i++) {
+        enum truth truth = condition_test(query, test, rule->effect);
 
         if (truth == TRUTH_NO)
             return OUTCOME_NO;
@@ -146,6 +163,8 @@ void policy_evaluate(const struct policy_set *set, const struct policy_request *
     evaluate_lists(&query, lists, ret_decision);
     for (size_t i = 0; i < EVALUATE_LISTS; i++)
         ret_decision->tested |= lists[i] ? lists[i]->tested : 0;
+    if (query.confirmed)
+        ret_decision->tested |= 1u << POLICY_FACT_LOGIN_AS;
     if (ret_decision->verdict == POLICY_DENY)
         explain_misses(&query, lists, ret_decision);
 }

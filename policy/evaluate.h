@@ -9,6 +9,12 @@ enum { EVALUATE_LISTS = 2 }; /* rules of the service, rules of every service */
 /* What one rule says in one evaluation. */
 enum outcome { OUTCOME_NO, OUTCOME_APPLIES, OUTCOME_POSTPONED };
 
+/*
+ * The number-th test of a rule, or NULL behind the last. Where logins are confirmed, an allow rule
+ * without a word about login_as ends in `login_as = {"self"}`: nobody gets another one's account by
+ * a rule that did not say so.
+ */
+const struct test *rule_test(const struct query *query, const struct rule *rule, size_t number);
 /* `until` as a test of its own. */
 enum truth rule_in_time(const struct query *query, const struct rule *rule);
 enum outcome rule_outcome(const struct query *query, const struct rule *rule);

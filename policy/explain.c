@@ -137,9 +137,10 @@ static bool has_failed(const struct query *query, const struct test *test)
 static size_t count_failed(const struct query *query, const struct rule *rule)
 {
     size_t n = rule_in_time(query, rule) != TRUTH_YES;
+    const struct test *test;
 
-    for (size_t i = 0; i < rule->n_tests; i++)
-        n += has_failed(query, &rule->tests[i]);
+    for (size_t i = 0; (test = rule_test(query, rule, i)); i++)
+        n += has_failed(query, test);
     return n;
 }
 
@@ -158,17 +159,18 @@ static void say_miss(const struct query *query, const struct rule *rule, size_t 
                      struct policy_miss *ret_miss)
 {
     struct words words = {.at = ret_miss->detail, .room = sizeof(ret_miss->detail)};
+    const struct test *test;
     bool first = true;
 
     (void)snprintf(ret_miss->rule, sizeof(ret_miss->rule), "%s", rule->name);
     (void)snprintf(ret_miss->file, sizeof(ret_miss->file), "%s", rule->file);
     ret_miss->line = rule->line;
     say(&words, n_failed == 1 ? "failed only on " : "failed on ");
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        if (!has_failed(query, &rule->tests[i]))
+    for (size_t i = 0; (test = rule_test(query, rule, i)); i++) {
+        if (!has_failed(query, test))
             continue;
         say(&words, "%s", first ? "" : "; ");
-        say_test(&words, query, &rule->tests[i]);
+        say_test(&words, query, test);
         first = false;
     }
     if (rule_in_time(query, rule) != TRUTH_YES) {

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
-static struct value self = {.kind = VALUE_SELF, .text = ""};
+static const struct value self = {.kind = VALUE_SELF, .text = ""};
 static const struct test own_login = {
-    .fact = POLICY_FACT_LOGIN_AS, .values = &self, .n_values = 1};
+    .fact = POLICY_FACT_LOGIN_AS, .values = (struct value *)&self, .n_values = 1};
 
 const struct test *rule_test(const struct query *query, const struct rule *rule, size_t number)
 {

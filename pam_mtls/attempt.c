@@ -116,7 +116,10 @@ static bool login_fits(const struct attempt *attempt, const struct protocol_mess
     return reply->login.len == 0 || bytes_equal(reply->login, bytes_of(attempt->user));
 }
 
-/* sshd on a unix socket knows no address: those who log it or match on it get the real one. */
+/*
+ * sshd on a unix socket says "UNKNOWN": those who log the address or match on it get the real one.
+ * Denied ones too: libpam's audit asks DNS for a host that is no address, and the user waits.
+ */
 static bool set_real_rhost(pam_handle_t *pamh, struct bytes real_rhost)
 {
     char text[65]; /* max of the field's row, and a terminator */
@@ -173,8 +176,7 @@ static enum event judge(pam_handle_t *pamh, int flags, const struct attempt *att
     note_reply(reply, err);
     if (event == EVENT_ALLOW && !login_fits(attempt, reply))
         return EVENT_WRONG_USER;
-    if (event == EVENT_ALLOW && attempt->phase == PHASE_AUTH &&
-        !set_real_rhost(pamh, reply->real_rhost))
+    if (attempt->phase == PHASE_AUTH && !set_real_rhost(pamh, reply->real_rhost))
         return EVENT_NO_MEMORY;
     if ((reply->kind == PROTOCOL_DENY || reply->kind == PROTOCOL_EXPIRED) &&
         attempt->options.observe_until_s == 0)

@@ -4,3 +4,9 @@ unit_test(nss_snapshot USES mtls::common)
 unit_test(local_socket SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/fake_decide.c USES mtls::common)
 fuzz_target(protocol USES mtls::common)
 fuzz_target(nss_snapshot USES mtls::common)
+
+# The modules are loaded as guests, under the sanitizers too, by programs of our own.
+unit_test(pam_mtls SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/fake_decide.c
+    USES mtls::common ${PAM_LIBRARY} ${CMAKE_DL_LIBS})
+target_compile_definitions(test_pam_mtls PRIVATE PAM_MTLS_MODULE="$<TARGET_FILE:pam_mtls>")
+add_dependencies(test_pam_mtls pam_mtls)

@@ -43,7 +43,8 @@ LINKS = {
     "policy": {"mtls::common", "PkgConfig::LIBCONFUSE"},
     "replica": {"mtls::common"},
     "directory": {"mtls::common", "mtls::replica", "PkgConfig::LDAP"},
-    "pam_mtls": {"mtls::common", "pam"},
+    "pam_mtls": {"mtls::common", "mtls::pam_mtls_parts", "${PAM_LIBRARY}"},
+    "pam_mtls_parts": {"mtls::common", "${PAM_LIBRARY}"},
     "nss_mtls": {"mtls::common"},
     "mtls": {"mtls::common", "OpenSSL::SSL", "OpenSSL::Crypto", "PkgConfig::LIBCONFUSE"},
 }
@@ -89,6 +90,14 @@ def room_of(path, of_directory):
     if parts[0] == "gatewayd" and len(parts) > 2:
         return "gatewayd/" + parts[1]
     return parts[0]
+
+
+def resolve(path, name, files):
+    """The file that an include names: from the root; a test may also name one that lies beside it."""
+    beside = os.path.join(os.path.dirname(path), name)
+    if name in files:
+        return name
+    return beside if path.startswith("tests/") and beside in files else None
 
 
 def forbidden_includes(files, graph, of_directory):
@@ -164,13 +173,13 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     files = set(sources())
     texts = {path: open(path, encoding="utf-8").read() for path in files}
-    graph = {path: [name for kind, name in INCLUDE.findall(texts[path]) if kind == '"' and name in files]
-             for path in files}
+    graph = {path: [found for kind, name in INCLUDE.findall(texts[path]) if kind == '"'
+                    for found in [resolve(path, name, files)] if found] for path in files}
     of_directory = directory_files()
     bad = []
     for path in sorted(files):
         for kind, name in INCLUDE.findall(texts[path]):
-            if kind == '"' and name not in files:
+            if kind == '"' and not resolve(path, name, files):
                 bad.append('%s: includes "%s", which is not a path from the repository root' % (path, name))
     bad += forbidden_includes(files, graph, of_directory)
     bad += foreign_includes(files, texts, of_directory)

@@ -14,13 +14,13 @@ static void end_in_dots(char *detail)
     memcpy(detail + ERROR_DETAIL_MAX - 4, "...", 4);
 }
 
-bool err_set(struct error *err, enum reason reason, const char *fmt, ...)
+void err_set_detail(struct error *err, enum reason reason, const char *fmt, ...)
 {
     va_list args;
     int len;
 
     if (!err)
-        return false;
+        return;
     err->reason = reason;
     va_start(args, fmt);
     len = vsnprintf(err->detail, sizeof(err->detail), fmt, args);
@@ -29,17 +29,16 @@ bool err_set(struct error *err, enum reason reason, const char *fmt, ...)
         err->detail[0] = '\0';
     else if ((size_t)len >= sizeof(err->detail))
         end_in_dots(err->detail);
-    return false;
 }
 
-bool err_in(struct error *err, const char *fmt, ...)
+void err_in_detail(struct error *err, const char *fmt, ...)
 {
     char context[ERROR_DETAIL_MAX];
     char detail[ERROR_DETAIL_MAX];
     va_list args;
 
     if (!err)
-        return false;
+        return;
     va_start(args, fmt);
     if (vsnprintf(context, sizeof(context), fmt, args) < 0)
         context[0] = '\0';
@@ -48,5 +47,4 @@ bool err_in(struct error *err, const char *fmt, ...)
     if (snprintf(err->detail, sizeof(err->detail), "%s: %s", context, detail) >=
         (int)sizeof(err->detail))
         end_in_dots(err->detail);
-    return false;
 }

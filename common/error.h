@@ -15,7 +15,16 @@ struct error {
 
 /* Sets reason and detail; %m works. Returns false, so that a function can end with it. err may be
  * NULL. */
-bool err_set(struct error *err, enum reason reason, const char *fmt, ...) PRINTF(3, 4);
+#define err_set(...) (err_set_detail(__VA_ARGS__), err_false())
 /* Puts context in front of the detail: err_in(err, "crl %s", path) gives "crl x.pem: ...". Returns
  * false. */
-bool err_in(struct error *err, const char *fmt, ...) PRINTF(2, 3);
+#define err_in(...) (err_in_detail(__VA_ARGS__), err_false())
+
+/* Behind the two macros, which let the compiler see the false: without that it believes that
+ * outputs of a failed call may be used. */
+void err_set_detail(struct error *err, enum reason reason, const char *fmt, ...) PRINTF(3, 4);
+void err_in_detail(struct error *err, const char *fmt, ...) PRINTF(2, 3);
+static inline bool err_false(void)
+{
+    return false;
+}

@@ -95,7 +95,7 @@ static bool find_user(const char *name, struct passwd *ret_user, struct error *e
 
 static bool leave_privilege(const struct sandbox *sandbox, struct error *err)
 {
-    struct passwd user;
+    struct passwd user = {0};
 
     if (sandbox->user && !find_user(sandbox->user, &user, err))
         return false;

@@ -5,4 +5,5 @@
  */
 #include "cli/ctl.h"
 
+ctl_run ctl_audit_verify, ctl_audit_tail, ctl_audit_show, ctl_explain;
 ctl_run ctl_ca_init, ctl_ca_issue, ctl_ca_revoke, ctl_ca_crl, ctl_ca_list;

@@ -13,6 +13,11 @@
 #define CONFIG_PATH "/etc/gatewayd/gatewayd.conf"
 
 static const struct ctl_command commands[] = {
+    {"explain", "ID", "Say why a connection was allowed, denied or ended.", ctl_explain},
+    {"audit verify", "[DIR]", "Check the log; exit 0 whole, 3 torn, 4 gap, 5 edited.",
+     ctl_audit_verify},
+    {"audit tail", "[-f] [-n N]", "Show the last records.", ctl_audit_tail},
+    {"audit show", "ID", "Show all records of a session.", ctl_audit_show},
     {"ca init", "DIR --name NAME", "Make a private CA in a new directory.", ctl_ca_init},
     {"ca issue", "DIR --cn NAME [OPTIONS]", "Issue a certificate.", ctl_ca_issue},
     {"ca revoke", "DIR SERIAL|CERT", "Revoke a certificate.", ctl_ca_revoke},

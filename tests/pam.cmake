@@ -10,3 +10,5 @@ unit_test(pam_mtls SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/fake_decide.c
     USES mtls::common ${PAM_LIBRARY} ${CMAKE_DL_LIBS})
 target_compile_definitions(test_pam_mtls PRIVATE PAM_MTLS_MODULE="$<TARGET_FILE:pam_mtls>")
 add_dependencies(test_pam_mtls pam_mtls)
+unit_test(nss_mtls SOURCES ${PROJECT_SOURCE_DIR}/nss_mtls/group.c ${PROJECT_SOURCE_DIR}/nss_mtls/mapping.c
+    ${PROJECT_SOURCE_DIR}/nss_mtls/passwd.c USES mtls::common)

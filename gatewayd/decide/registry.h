@@ -7,16 +7,12 @@
  */
 #include "common/session_id.h"
 #include "gatewayd/shared/messages.h"
+#include "gatewayd/shared/registry_len.h"
 
 enum {
-    REGISTRY_RECORD_LEN = 512,
-    REGISTRY_MAX = 131072, /* sessions; the memfd is sparse: only used records cost memory */
-    REGISTRY_HEADER_LEN = 4096,
     REGISTRY_NAME_MAX = 128, /* octets of a service name (POLICY_NAME_MAX) */
     REGISTRY_USER_MAX = 32,  /* octets of an account or login name (utmp) */
 };
-/* Octets of the memfd: the parent makes it this large, zeroed and sealed against other sizes. */
-#define REGISTRY_LEN ((size_t)REGISTRY_HEADER_LEN + (size_t)REGISTRY_MAX * REGISTRY_RECORD_LEN)
 
 enum registry_state {
     REGISTRY_FREE,    /* zeroed memory */
@@ -26,10 +22,11 @@ enum registry_state {
 };
 
 struct registry_record {
-    uint64_t check; /* over all that follows */
-    uint8_t state;  /* enum registry_state */
-    uint8_t pam;    /* enum session_pam of sessions.h */
-    uint16_t close_reason;
+    uint64_t check;   /* over all that follows */
+    uint8_t state;    /* enum registry_state */
+    uint8_t pam;      /* enum session_pam of session.h */
+    uint8_t recorded; /* an open record was queued: a close must follow */
+    uint32_t close_reason;
     uint32_t edge_slot;
     uint64_t connection;
     struct session_id id;

@@ -1,0 +1,13 @@
+#pragma once
+/*
+ * The size of the session registry: the parent makes the memfd, decide alone knows what is in it.
+ */
+#include <stddef.h>
+
+enum {
+    REGISTRY_RECORD_LEN = 512,
+    REGISTRY_MAX = 131072, /* sessions; the memfd is sparse: only used records cost memory */
+    REGISTRY_HEADER_LEN = 4096,
+};
+/* Octets of the memfd: the parent makes it this large, zeroed and sealed against other sizes. */
+#define REGISTRY_LEN ((size_t)REGISTRY_HEADER_LEN + (size_t)REGISTRY_MAX * REGISTRY_RECORD_LEN)

@@ -163,8 +163,8 @@ void policy_evaluate(const struct policy_set *set, const struct policy_request *
     evaluate_lists(&query, lists, ret_decision);
     for (size_t i = 0; i < EVALUATE_LISTS; i++)
         ret_decision->tested |= lists[i] ? lists[i]->tested : 0;
-    if (query.confirmed)
-        ret_decision->tested |= 1u << POLICY_FACT_LOGIN_AS;
+    if (query.confirmed) /* own_login compares the two */
+        ret_decision->tested |= 1u << POLICY_FACT_LOGIN_AS | 1u << POLICY_FACT_USERS;
     if (ret_decision->verdict == POLICY_DENY)
         explain_misses(&query, lists, ret_decision);
 }

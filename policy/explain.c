@@ -87,11 +87,14 @@ static void say_fact(struct words *words, const struct policy_request *request,
         say(words, " and %zu more", fact->n_values - VALUES_SHOWN);
 }
 
+static bool is_several(const struct query *query, const struct test *test)
+{
+    return test->fact != POLICY_FACT_NETWORKS && query->request->facts[test->fact].n_values > 1;
+}
+
 /* Which value of a not_X was met: the same test with that value alone tells. */
 static void say_met(struct words *words, const struct query *query, const struct test *test)
 {
-    say_fact(words, query->request, test->fact);
-    say(words, " is in ");
     for (size_t i = 0; i < test->n_values; i++) {
         struct test one = *test;
 
@@ -101,22 +104,33 @@ static void say_met(struct words *words, const struct query *query, const struct
         one.n_exact = one.values->kind == VALUE_EXACT;
         if (condition_test(query, &one, EFFECT_ALLOW) == TRUTH_YES)
             continue;
+        say(words, is_several(query, test) ? "one of " : "");
+        say_fact(words, query->request, test->fact);
+        say(words, " is in ");
         say_value(words, one.values);
         return;
     }
 }
 
+/* "self" has no meaning while nobody knows the account. */
+static bool lacks_account(const struct query *query, const struct test *test)
+{
+    for (size_t i = 0; i < test->n_values; i++)
+        if (test->values[i].kind == VALUE_SELF)
+            return condition_state(query, POLICY_FACT_USERS) != POLICY_PRESENT;
+    return false;
+}
+
 static void say_test(struct words *words, const struct query *query, const struct test *test)
 {
-    bool several =
-        test->fact != POLICY_FACT_NETWORKS && query->request->facts[test->fact].n_values > 1;
     enum policy_fact_state state = condition_state(query, test->fact);
+    enum policy_fact_id blank = state != POLICY_PRESENT ? test->fact : POLICY_FACT_USERS;
+    bool several = is_several(query, test);
 
     say(words, "%s: ", condition_field(test));
-    if (state != POLICY_PRESENT)
-        say(words, "%s is %s", policy_fact_name(test->fact), policy_fact_state_name(state));
-    else if (condition_test(query, test, EFFECT_ALLOW) == TRUTH_UNSURE)
-        say(words, "users is unknown");
+    if (state != POLICY_PRESENT || lacks_account(query, test))
+        say(words, "%s is %s", policy_fact_name(blank),
+            policy_fact_state_name(condition_state(query, blank)));
     else if (test->negative)
         say_met(words, query, test);
     else {

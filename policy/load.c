@@ -149,31 +149,31 @@ static int compare_cidrs(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct network));
 }
 
-static void compile_cidrs(struct loader *loader, const struct source *source, cfg_t *section,
-                          size_t section_item, struct network_list *list)
+static void compile_cidrs(struct loader *loader, const struct source *source, size_t section,
+                          struct network_list *list)
 {
-    size_t item, n = source_field(source, section, section_item, "cidr", &item);
+    size_t n, field = source_field(source, section, "cidr", &n);
     struct network *at = arena_take(&loader->scope.set->arena, n, sizeof(*at));
     struct error err;
 
-    if (n == 0 || n > SET_VALUES_MAX)
-        problems_say(&loader->problems, source->file, prescan_line(source->scan, section_item),
-                     REASON_POLICY_VALUE,
-                     "network \"%s\" has %zu values of cidr; 1 to %d are possible", list->name, n,
-                     SET_VALUES_MAX);
+    if ((n == 0 || n > SET_VALUES_MAX) && prescan_ok(source->scan)) {
+        (void)err_set(&err, REASON_POLICY_VALUE, "cidr has %zu values; 1 to %d are possible", n,
+                      SET_VALUES_MAX);
+        source_blame(source, section, &err);
+    }
     for (size_t i = 0; i < n; i++) {
-        if (network_parse(source_value(section, "cidr", i), &at[i], &err))
+        if (network_parse(source_value(source, field, i), &at[i], &err))
             continue;
         err.reason = REASON_POLICY_VALUE;
-        problems_add(&loader->problems, source->file, prescan_value_line(source->scan, item, i),
-                     &err);
+        source_blame_value(source, field, i, &err);
     }
     if (n > 0)
         qsort(at, n, sizeof(*at), compare_cidrs);
+    (void)err_set(&err, REASON_POLICY_VALUE, "the same CIDR is listed twice");
+    /* What could not be read is all zero. */
     for (size_t i = 1; i < n; i++)
-        if (compare_cidrs(&at[i - 1], &at[i]) == 0)
-            problems_say(&loader->problems, source->file, prescan_line(source->scan, item),
-                         REASON_POLICY_VALUE, "the same CIDR is listed twice");
+        if (at[i].bits > 0 && compare_cidrs(&at[i - 1], &at[i]) == 0)
+            source_blame(source, field, &err);
     list->at = at;
     list->n = n;
 }
@@ -196,122 +196,115 @@ static void compile_networks(struct loader *loader, const struct source *source)
 {
     struct policy_set *set = loader->scope.set;
 
-    for (size_t i = 0; i < source_n_sections(source, "network"); i++) {
+    for (size_t item = source_next(source, "network", 0); item;
+         item = source_next(source, "network", item)) {
         struct network_list *list = arena_take(&set->arena, 1, sizeof(*list));
-        size_t item;
-        cfg_t *section = source_section(source, "network", i, &item);
 
-        list->name = arena_text(&set->arena, bytes_of(cfg_title(section)));
+        list->name = arena_text(&set->arena, source_title(source, item));
         remember(loader, source, "network", list->name, prescan_line(source->scan, item));
         check_network_name(loader, source, item, list->name);
-        compile_cidrs(loader, source, section, item, list);
+        compile_cidrs(loader, source, item, list);
         set_add_network(set, list);
     }
 }
 
 /* Rules */
 
-static void compile_attributes(struct loader *loader, const struct source *source, cfg_t *section,
-                               size_t section_item, struct rule *rule)
+static void compile_attributes(struct loader *loader, const struct source *source, size_t section,
+                               struct rule *rule)
 {
-    struct arena *arena = &loader->scope.set->arena;
-
     for (size_t i = 0; i < n_rule_attributes; i++) {
         const struct attribute *row = &rule_attributes[i];
+        size_t n, field = source_field(source, section, row->name, &n);
         struct error err;
-        size_t item;
 
-        if (source_field(source, section, section_item, row->name, &item) == 0)
-            continue;
-        if (!row->read(rule, arena, source_value(section, row->name, 0), &err))
-            problems_add(&loader->problems, source->file, prescan_line(source->scan, item), &err);
+        if (field &&
+            !row->read(rule, &loader->scope.set->arena, source_value(source, field, 0), &err))
+            source_blame(source, field, &err);
     }
 }
 
-/* The values of one field; *test is complete when true is returned. */
-static bool compile_test(struct loader *loader, const struct source *source, cfg_t *section,
-                         size_t section_item, struct test *test)
+/* The values of one field. The pre-scan has reported empty ones. */
+static void compile_test(struct loader *loader, const struct source *source, size_t field, size_t n,
+                         struct test *test)
 {
-    const char *field = condition_field(test);
-    size_t item, n = source_field(source, section, section_item, field, &item);
     struct error err;
 
-    if (n == 0)
-        return false;
     test->values = arena_take(&loader->scope.set->arena, n, sizeof(*test->values));
     for (size_t i = 0; i < n; i++) {
         struct value *value = &test->values[test->n_values];
+        struct bytes text = source_value(source, field, i);
 
-        if (condition_parse(&loader->scope, test, source_value(section, field, i), value, &err))
+        if (text.len > 0 && condition_parse(&loader->scope, test, text, value, &err))
             test->n_values++;
-        else
-            problems_add(&loader->problems, source->file, prescan_value_line(source->scan, item, i),
-                         &err);
+        else if (text.len > 0)
+            source_blame_value(source, field, i, &err);
     }
     set_finish_test(test);
     if (test->n_values > 0 && !condition_check(test, &err))
-        problems_add(&loader->problems, source->file, prescan_line(source->scan, item), &err);
-    return true;
+        source_blame(source, field, &err);
 }
 
 /* On a service that nobody confirms, a test on login_as would stay open for ever. */
-static void check_confirmed(struct loader *loader, const struct source *source, size_t section_item,
+static void check_confirmed(struct loader *loader, const struct source *source, size_t section,
                             const struct rule *rule)
 {
     const struct policy_set *set = loader->scope.set;
+    struct error err;
 
     for (size_t i = 0; i < rule->n_tests; i++) {
-        const struct test *test = &rule->tests[i];
-        size_t item = prescan_find(source->scan, section_item, condition_field(test), NULL);
+        const char *name = condition_field(&rule->tests[i]);
 
-        if (test->fact != POLICY_FACT_LOGIN_AS)
+        if (rule->tests[i].fact != POLICY_FACT_LOGIN_AS)
             continue;
         for (size_t s = 0; s < set->n_services; s++) {
             if (set->services[s].confirmed || !rule_covers(rule, &set->services[s]))
                 continue;
-            problems_say(&loader->problems, source->file, prescan_line(source->scan, item),
-                         REASON_POLICY_REFERENCE,
-                         "%s needs services with confirm = \"pam\"; \"%s\" has it not",
-                         condition_field(test), set->services[s].name);
+            (void)err_set(&err, REASON_POLICY_REFERENCE,
+                          "%s needs services with confirm = \"pam\"; \"%s\" has it not", name,
+                          set->services[s].name);
+            source_blame(source, prescan_find(source->scan, section, name, NULL), &err);
             return;
         }
     }
 }
 
-static void compile_tests(struct loader *loader, const struct source *source, cfg_t *section,
-                          size_t section_item, struct rule *rule)
+static void compile_tests(struct loader *loader, const struct source *source, size_t section,
+                          struct rule *rule)
 {
     size_t before = loader->problems.found;
+    struct error err;
 
     rule->tests =
         arena_take(&loader->scope.set->arena, 2 * POLICY_FACT__COUNT, sizeof(*rule->tests));
     for (size_t i = 0; i < 2 * POLICY_FACT__COUNT; i++) {
-        struct test *test = &rule->tests[rule->n_tests];
+        struct test test = {.fact = (enum policy_fact_id)(i / 2), .negative = i % 2};
+        size_t n, field = source_field(source, section, condition_field(&test), &n);
 
-        *test = (struct test){.fact = (enum policy_fact_id)(i / 2), .negative = i % 2};
-        if (compile_test(loader, source, section, section_item, test))
-            rule->n_tests++;
+        if (!field)
+            continue;
+        compile_test(loader, source, field, n, &test);
+        rule->tests[rule->n_tests++] = test;
     }
-    if (before != loader->problems.found)
+    if (before != loader->problems.found || !prescan_ok(source->scan))
         return;
+    (void)err_set(&err, REASON_POLICY_VALUE,
+                  "rule \"%s\" tests nothing: write users = {\"any\"} if that is meant",
+                  rule->name);
     if (rule->n_tests == 0)
-        problems_say(&loader->problems, source->file, prescan_line(source->scan, section_item),
-                     REASON_POLICY_VALUE,
-                     "rule \"%s\" tests nothing: write users = {\"any\"} if that is meant",
-                     rule->name);
-    check_confirmed(loader, source, section_item, rule);
+        source_blame(source, section, &err);
+    check_confirmed(loader, source, section, rule);
 }
 
 static void compile_rules(struct loader *loader, const struct source *source)
 {
     struct policy_set *set = loader->scope.set;
 
-    for (size_t i = 0; i < source_n_sections(source, "rule"); i++) {
+    for (size_t item = source_next(source, "rule", 0); item;
+         item = source_next(source, "rule", item)) {
         struct rule *rule = arena_take(&set->arena, 1, sizeof(*rule));
-        size_t item;
-        cfg_t *section = source_section(source, "rule", i, &item);
 
-        *rule = (struct rule){.name = arena_text(&set->arena, bytes_of(cfg_title(section))),
+        *rule = (struct rule){.name = arena_text(&set->arena, source_title(source, item)),
                               .file = arena_text(&set->arena, bytes_of(source->text->name)),
                               .line = prescan_line(source->scan, item),
                               .order = SET_ORDER_DEFAULT,
@@ -320,8 +313,8 @@ static void compile_rules(struct loader *loader, const struct source *source)
                               .ticket = "",
                               .message = ""};
         remember(loader, source, "rule", rule->name, rule->line);
-        compile_attributes(loader, source, section, item, rule);
-        compile_tests(loader, source, section, item, rule);
+        compile_attributes(loader, source, item, rule);
+        compile_tests(loader, source, item, rule);
         set_add_rule(set, rule);
     }
 }

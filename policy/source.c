@@ -8,6 +8,8 @@
 #include "policy/conditions.h"
 #include "policy/suggest.h"
 
+#include <confuse.h>
+
 enum { FIELDS_MAX = 2 * POLICY_FACT__COUNT + 16 }; /* conditions, their opposites, attributes */
 
 static const char *const section_names[] = {"network", "rule"};
@@ -115,7 +117,7 @@ static void check_names(const struct source *source)
     }
 }
 
-/* Every error has been found before libconfuse runs; if not, source_read says so. */
+/* Every error has been found before libconfuse runs; if not, check_second says so. */
 static void silence(cfg_t *cfg, const char *fmt, va_list args)
 {
     (void)cfg;
@@ -123,7 +125,7 @@ static void silence(cfg_t *cfg, const char *fmt, va_list args)
     (void)args;
 }
 
-static void rule_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
+static void make_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
 {
     struct fields fields = fields_of(section);
 
@@ -132,35 +134,80 @@ static void rule_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
     options[fields.n] = (cfg_opt_t)CFG_END();
 }
 
-/*
- * clean: no error so far. With errors the load has failed already, and libconfuse reads on
- * (repeated titles, unknown names) only for the sake of more errors.
- */
-static void source_read(struct source *source, bool clean)
+static bool same_values(const struct source *source, cfg_t *section, const char *name, size_t item)
 {
-    cfg_flag_t dupes = clean ? CFGF_NO_TITLE_DUPES : CFGF_NONE;
+    const struct prescan_item *scanned = prescan_item(source->scan, item);
+    size_t n = cfg_size(section, name);
+
+    if (n != (scanned ? scanned->n_values : 0))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(prescan_value(source->scan, item, i), cfg_getnstr(section, name, (unsigned)i)) !=
+            0)
+            return false;
+    return true;
+}
+
+static void compare_section(const struct source *source, const char *name, cfg_t *section)
+{
+    size_t item = prescan_find(source->scan, PRESCAN_FILE, name, cfg_title(section));
+    struct fields fields = fields_of(name);
+
+    for (size_t i = 0; i < fields.n; i++) {
+        size_t field = prescan_find(source->scan, item, fields.at[i], NULL);
+
+        if (!item || !same_values(source, section, fields.at[i], field))
+            problems_say(source->problems, source->file, prescan_line(source->scan, item),
+                         REASON_POLICY_SYNTAX, "libconfuse reads %s in another way", fields.at[i]);
+    }
+}
+
+static size_t count_sections(const struct source *source, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t item = source_next(source, name, 0); item; item = source_next(source, name, item))
+        n++;
+    return n;
+}
+
+static void compare(const struct source *source, cfg_t *cfg)
+{
+    for (size_t k = 0; k < ARRAY_LEN(section_names); k++) {
+        const char *name = section_names[k];
+        size_t n = cfg_size(cfg, name);
+
+        if (n != count_sections(source, name))
+            problems_say(source->problems, source->file, 1, REASON_POLICY_SYNTAX,
+                         "libconfuse finds another number of %s sections", name);
+        for (size_t i = 0; i < n; i++)
+            compare_section(source, name, cfg_getnsec(cfg, name, (unsigned)i));
+    }
+}
+
+/* Of a file that has no error so far. */
+static void check_second(const struct source *source)
+{
     cfg_opt_t network_options[FIELDS_MAX + 1], options[FIELDS_MAX + 1];
     cfg_opt_t sections[] = {
-        CFG_SEC("network", network_options, CFGF_MULTI | CFGF_TITLE | dupes),
-        CFG_SEC("rule", options, CFGF_MULTI | CFGF_TITLE | dupes),
+        CFG_SEC("network", network_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+        CFG_SEC("rule", options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
         CFG_END(),
     };
     cfg_t *cfg;
 
-    rule_options(network_options, "network");
-    rule_options(options, "rule");
-    cfg = cfg_init(sections, clean ? CFGF_NONE : CFGF_IGNORE_UNKNOWN);
+    make_options(network_options, "network");
+    make_options(options, "rule");
+    cfg = cfg_init(sections, CFGF_NONE);
     if (!cfg)
         abort();
     cfg_set_error_function(cfg, silence);
-    if (cfg_parse_buf(cfg, prescan_text(source->scan)) != CFG_SUCCESS) {
-        if (clean)
-            problems_say(source->problems, source->file, (uint32_t)cfg->line, REASON_POLICY_SYNTAX,
-                         "libconfuse cannot read this line");
-        cfg_free(cfg);
-        return;
-    }
-    source->cfg = cfg;
+    if (cfg_parse_buf(cfg, prescan_text(source->scan)) == CFG_SUCCESS)
+        compare(source, cfg);
+    else
+        problems_say(source->problems, source->file, (uint32_t)cfg->line, REASON_POLICY_SYNTAX,
+                     "libconfuse cannot read this line");
+    cfg_free(cfg);
 }
 
 static void hear(void *context, const char *file, uint32_t line, const struct error *err)
@@ -196,63 +243,57 @@ void source_open(struct source *source, size_t file, const struct policy_file *t
     if (!check_size(source))
         return;
     source->scan = prescan_new(text->name, text->text, REASON_POLICY_SYNTAX, &errors);
+    source->readable = prescan_complete(source->scan);
     check_names(source);
-    if (prescan_complete(source->scan))
-        source_read(source, problems->found == before);
+    if (problems->found == before)
+        check_second(source);
 }
 
 void source_close(struct source *source)
 {
     source->scan = prescan_free(source->scan);
-    if (source->cfg)
-        cfg_free(source->cfg);
-    source->cfg = NULL;
 }
 
-size_t source_n_sections(const struct source *source, const char *name)
+size_t source_next(const struct source *source, const char *name, size_t item)
 {
-    return source->cfg ? cfg_size(source->cfg, name) : 0;
-}
+    size_t n = source->readable ? prescan_n_items(source->scan) : 0;
 
-cfg_t *source_section(const struct source *source, const char *name, size_t i, size_t *ret_item)
-{
-    cfg_t *section = cfg_getnsec(source->cfg, name, (unsigned)i);
+    while (++item <= n) {
+        const struct prescan_item *here = prescan_item(source->scan, item);
 
-    *ret_item = prescan_find(source->scan, PRESCAN_FILE, name, cfg_title(section));
-    return section;
-}
-
-static bool same_values(const struct source *source, cfg_t *section, const char *name, size_t item)
-{
-    const struct prescan_item *scanned = prescan_item(source->scan, item);
-    size_t n = cfg_size(section, name);
-
-    if (n == 0 || !scanned)
-        return n == 0 && !scanned;
-    if (scanned->n_values != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(prescan_value(source->scan, item, i), cfg_getnstr(section, name, (unsigned)i)) !=
-            0)
-            return false;
-    return true;
-}
-
-size_t source_field(const struct source *source, cfg_t *section, size_t section_item,
-                    const char *name, size_t *ret_item)
-{
-    size_t item = prescan_find(source->scan, section_item, name, NULL);
-
-    *ret_item = item;
-    if (prescan_ok(source->scan) && !same_values(source, section, name, item)) {
-        problems_say(source->problems, source->file, prescan_line(source->scan, item),
-                     REASON_POLICY_SYNTAX, "libconfuse reads %s in another way", name);
-        return 0;
+        if (here->is_section && here->title && here->parent == PRESCAN_FILE &&
+            strcmp(here->name, name) == 0)
+            return item;
     }
-    return cfg_size(section, name);
+    return 0;
 }
 
-struct bytes source_value(cfg_t *section, const char *name, size_t i)
+struct bytes source_title(const struct source *source, size_t section)
 {
-    return bytes_of(cfg_getnstr(section, name, (unsigned)i));
+    return bytes_of(prescan_item(source->scan, section)->title);
+}
+
+size_t source_field(const struct source *source, size_t section, const char *name,
+                    size_t *ret_n_values)
+{
+    size_t field = prescan_find(source->scan, section, name, NULL);
+
+    *ret_n_values = field ? prescan_item(source->scan, field)->n_values : 0;
+    return *ret_n_values ? field : 0;
+}
+
+struct bytes source_value(const struct source *source, size_t field, size_t i)
+{
+    return bytes_of(prescan_value(source->scan, field, i));
+}
+
+void source_blame(const struct source *source, size_t item, const struct error *err)
+{
+    problems_add(source->problems, source->file, prescan_line(source->scan, item), err);
+}
+
+void source_blame_value(const struct source *source, size_t field, size_t i,
+                        const struct error *err)
+{
+    problems_add(source->problems, source->file, prescan_value_line(source->scan, field, i), err);
 }

@@ -7,8 +7,6 @@
 #include "policy/problems.h"
 #include "policy/set.h"
 
-#include <confuse.h>
-
 /* Fields of a rule that are no conditions, and of a network. */
 struct attribute {
     const char *name;
@@ -21,21 +19,28 @@ extern const size_t n_rule_attributes;
 struct source {
     size_t file; /* its index */
     const struct policy_file *text;
-    struct prescan *scan;
-    cfg_t *cfg; /* NULL when the form of the file is broken */
+    struct prescan *scan; /* NULL when the file is too large */
+    bool readable;        /* its form held to the end, so that its sections can be looked at */
     struct problems *problems;
 };
 
-/* All that can be said without other files. Errors go to problems. */
+/*
+ * All that can be said without other files; libconfuse must read the same values from it. Errors go
+ * to problems.
+ */
 void source_open(struct source *source, size_t file, const struct policy_file *text,
                  struct problems *problems);
 void source_close(struct source *source);
 
-size_t source_n_sections(const struct source *source, const char *name);
-/* The i-th section of this name; *ret_item is its place in the scan. */
-cfg_t *source_section(const struct source *source, const char *name, size_t i, size_t *ret_item);
-/* Number of values of a field; 0 when it is left out. *ret_item is its place in the scan. */
-size_t source_field(const struct source *source, cfg_t *section, size_t section_item,
-                    const char *name, size_t *ret_item);
-/* Borrowed C string without NULs. */
-struct bytes source_value(cfg_t *section, const char *name, size_t i);
+/* The next item after `item` that is a section of this name; 0 when there is none. */
+size_t source_next(const struct source *source, const char *name, size_t item);
+/* Borrowed until source_close. */
+struct bytes source_title(const struct source *source, size_t section);
+/* The field of a section and its number of values; 0 when it is left out. */
+size_t source_field(const struct source *source, size_t section, const char *name,
+                    size_t *ret_n_values);
+struct bytes source_value(const struct source *source, size_t field, size_t i);
+/* Adds a problem at a value, or at the item itself. */
+void source_blame(const struct source *source, size_t item, const struct error *err);
+void source_blame_value(const struct source *source, size_t field, size_t i,
+                        const struct error *err);

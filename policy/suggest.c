@@ -12,28 +12,30 @@ static size_t least(size_t a, size_t b, size_t c)
     return d < c ? d : c;
 }
 
-/* Levenshtein distance by rows; SIZE_MAX for texts that are too long. */
+/*
+ * Edits from one text to the other: a letter more, less or changed, two neighbours swapped (optimal
+ * string alignment), by three rows. SIZE_MAX for texts that are too long.
+ */
 static size_t distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
-    size_t row[LONGEST + 1];
+    size_t rows[3][LONGEST + 1] = {{0}};
 
     if (a_len > LONGEST || b_len > LONGEST)
         return SIZE_MAX;
     for (size_t k = 0; k <= b_len; k++)
-        row[k] = k;
+        rows[0][k] = k;
     for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
 
         row[0] = i;
         for (size_t k = 1; k <= b_len; k++) {
-            size_t above = row[k];
-
-            row[k] = least(above + 1, row[k - 1] + 1, diagonal + (a[i - 1] != b[k - 1]));
-            diagonal = above;
+            row[k] = least(above[k] + 1, row[k - 1] + 1, above[k - 1] + (a[i - 1] != b[k - 1]));
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+                row[k] = least(row[k], two_above[k - 2] + 1, SIZE_MAX);
         }
     }
-    return row[b_len];
+    return rows[a_len % 3][b_len];
 }
 
 /* One edit in three letters, at most three. */

@@ -12,3 +12,6 @@ target_compile_definitions(test_pam_mtls PRIVATE PAM_MTLS_MODULE="$<TARGET_FILE:
 add_dependencies(test_pam_mtls pam_mtls)
 unit_test(nss_mtls SOURCES ${PROJECT_SOURCE_DIR}/nss_mtls/group.c ${PROJECT_SOURCE_DIR}/nss_mtls/mapping.c
     ${PROJECT_SOURCE_DIR}/nss_mtls/passwd.c USES mtls::common)
+add_test(NAME unit.modules COMMAND ${PROJECT_SOURCE_DIR}/tests/health/modules.sh ${PROJECT_SOURCE_DIR}
+    $<TARGET_FILE:pam_mtls> $<TARGET_FILE:nss_mtls>)
+set_tests_properties(unit.modules PROPERTIES LABELS unit TIMEOUT 60)

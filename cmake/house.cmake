@@ -20,6 +20,7 @@ target_compile_features(house INTERFACE c_std_11)
 target_compile_definitions(house INTERFACE _GNU_SOURCE)
 target_include_directories(house INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(house INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+    -Wno-missing-field-initializers # rows of tables leave out what is zero
     -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -fvisibility=hidden -fno-common
     $<$<BOOL:${MTLS_WERROR}>:-Werror>)
 if(MTLS_SANITIZE)

@@ -129,6 +129,10 @@ REASON(NOT_FOUND, DENY, "there is no such thing", "")
 REASON(DAEMON_AWAY, FAULT, "gatewayd does not answer", "is gatewayd running?")
 REASON(DAEMON_UNTRUSTED, FAULT, "the socket does not belong to gatewayd",
        "check the owner of the run directory")
+REASON(GATEWAY_UNREACHABLE, FAULT, "the gateway cannot be reached", "mtls connect --help")
+REASON(GATEWAY_UNTRUSTED, FAULT, "the gateway does not prove its name",
+       "the settings name and ca of mtls")
+REASON(GATEWAY_REFUSED, DENY, "the gateway refused the connection", "mtls whoami")
 REASON(SYSTEM, FAULT, "a system call failed", "")
 REASON(CRYPTO, FAULT, "a cryptographic operation failed", "")
 REASON(NO_MEMORY, FAULT, "out of memory", "")

@@ -1,5 +1,6 @@
 unit_test(conditions USES mtls::policy)
 unit_test(encode USES mtls::policy)
+unit_test(evaluate USES mtls::policy)
 unit_test(prescan USES mtls::common)
 unit_test(suggest USES mtls::policy)
 

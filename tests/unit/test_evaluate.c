@@ -1,0 +1,428 @@
+/*
+ * Properties of decisions over random policies and requests, from a fixed seed: what must hold
+ * whatever the rules say (docs/policy-guide.md, "What always holds").
+ */
+#include "policy/evaluate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+enum { POLICIES = 600, REQUESTS = 34, RULES_MAX = 9, RULE_TEXT = 700, LISTED_MAX = 2 };
+
+static const char *const services[] = {"ssh", "web"}, *const cas[] = {"c1", "c2"};
+static const bool confirmed[] = {true, false};
+static const struct policy_world world = {services, confirmed, 2, cas, 2};
+static const char nets[] = "network \"corp\" { cidr = {\"10.0.0.0/8\"} }\n"
+                           "network \"lab\" { cidr = {\"10.1.0.0/16\", \"2001:db8::/32\"} }\n";
+
+static uint64_t seed;
+
+static uint32_t below(uint32_t n) /* xorshift64* */
+{
+    seed ^= seed >> 12;
+    seed ^= seed << 25;
+    seed ^= seed >> 27;
+    return (uint32_t)((seed * 0x2545f4914f6cdd1d) >> 33) % n;
+}
+
+/* Random policies */
+
+static const struct {
+    const char *field;
+    const char *words[6];
+} fields[] = {
+    {"users", {"u1", "u2", "u*", "*3", "none", "any"}},
+    {"groups", {"g1", "g2", "g*", "*3", "none", "any"}},
+    {"networks", {"corp", "lab", "192.0.2.7", "::/0", "none", "any"}},
+    {"ca", {"c1", "c2", "c*", "*2", "none", "any"}},
+    {"login_as", {"u1", "root", "self", "*2", "none", "any"}},
+};
+
+enum { LOGIN_AS = 4, NONE_WORD = 4, ANY_WORD = 5 };
+
+/* field = {"a", "b"}: "any" alone, neither it nor "none" in a not_ field. */
+static void add_field(char text[RULE_TEXT], size_t field, bool negative)
+{
+    size_t len = strlen(text), words = negative ? NONE_WORD : ANY_WORD;
+    uint32_t first = below(negative ? NONE_WORD : ANY_WORD + 1), second = below((uint32_t)words);
+    bool pair = first != ANY_WORD && second != first && below(2);
+
+    (void)snprintf(text + len, RULE_TEXT - len, " %s%s = {\"%s\"%s%s%s}", negative ? "not_" : "",
+                   fields[field].field, fields[field].words[first], pair ? ", \"" : "",
+                   pair ? fields[field].words[second] : "", pair ? "\"" : "");
+}
+
+static void random_rule(char text[RULE_TEXT], const char *name, bool deny)
+{
+    static const char *const where[] = {"services = {\"ssh\"}", "services = {\"web\"}",
+                                        "services = {\"any\"}", "not_services = {\"web\"}",
+                                        "services = {\"w*\", \"ssh\"}"};
+    uint32_t place = below(ARRAY_LEN(where));
+    size_t len;
+
+    (void)snprintf(text, RULE_TEXT, "rule \"%s\" { effect = \"%s\" %s", name,
+                   deny ? "deny" : "allow", where[place]);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (i == LOGIN_AS && place != 0 && place != 3)
+            continue; /* only where logins are confirmed */
+        if (below(100) < 30)
+            add_field(text, i, false);
+        if (below(100) < 15)
+            add_field(text, i, true);
+    }
+    len = strlen(text);
+    if (below(4) == 0)
+        (void)snprintf(text + len, RULE_TEXT - len, " until = \"1970-01-01T00:00:%02uZ\"",
+                       (unsigned)below(60));
+    len = strlen(text);
+    if (below(3) == 0)
+        (void)snprintf(text + len, RULE_TEXT - len, " order = %u", (unsigned)below(3));
+    len = strlen(text);
+    (void)snprintf(text + len, RULE_TEXT - len, " }\n");
+}
+
+static void hear(void *context, const char *file, uint32_t line, const struct error *err)
+{
+    (void)context;
+    print_message("%s:%u: %s\n", file, (unsigned)line, err->detail);
+}
+
+/* The rules [0, n) but for `without`, each text in one of two files. */
+static struct policy_set *load_rules(char rules[][RULE_TEXT], const size_t *order, size_t n,
+                                     size_t without)
+{
+    static char text[2][RULES_MAX * RULE_TEXT];
+    const struct policy_file files[] = {
+        {"n.conf", bytes_of(nets)}, {"a.conf", {NULL, 0}}, {"b.conf", {NULL, 0}}};
+    const struct policy_errors errors = {hear, NULL};
+    struct policy_file all[3];
+    struct policy_set *set = NULL;
+
+    text[0][0] = text[1][0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        char *to = text[order[i] % 2];
+        size_t len = strlen(to);
+
+        if (order[i] != without)
+            (void)snprintf(to + len, sizeof(text[0]) - len, "%s", rules[order[i]]);
+    }
+    memcpy(all, files, sizeof(all));
+    all[1].text = bytes_of(text[0]);
+    all[2].text = bytes_of(text[1]);
+    if (!policy_load(all, 3, &world, &errors, &set))
+        fail_msg("does not load: %s%s", text[0], text[1]);
+    return set;
+}
+
+/* Random requests */
+
+struct asked {
+    struct policy_request request;
+    const char *values[POLICY_FACT__COUNT][LISTED_MAX];
+};
+
+static void random_fact(struct asked *asked, enum policy_fact_id id, const char *const *words,
+                        uint32_t n_words)
+{
+    struct policy_fact *fact = &asked->request.facts[id];
+    uint32_t roll = below(10);
+
+    fact->state = roll == 0 ? POLICY_UNKNOWN : roll == 1 ? POLICY_ABSENT : POLICY_PRESENT;
+    fact->values = asked->values[id];
+    fact->n_values = 1 + below(LISTED_MAX);
+    for (size_t i = 0; i < fact->n_values; i++)
+        asked->values[id][i] = words[below(n_words)];
+}
+
+static void random_request(struct asked *asked)
+{
+    static const char *const users[] = {"u1", "u2", "u3", "root"};
+    static const char *const groups[] = {"g1", "g2", "g3", "h1"};
+    static const char *const addresses[] = {"10.2.0.1", "10.1.0.1", "192.0.2.7", "2001:db8::1"};
+    static const char *const asked_services[] = {"ssh", "ssh", "web", "ftp"};
+
+    *asked = (struct asked){.request.now_s = below(60), .request.clock_unsure = below(20) == 0};
+    random_fact(asked, POLICY_FACT_USERS, users, 4);
+    asked->request.facts[POLICY_FACT_USERS].n_values = 1;
+    random_fact(asked, POLICY_FACT_GROUPS, groups, 4);
+    random_fact(asked, POLICY_FACT_NETWORKS, addresses, 4);
+    assert_true(address_parse(bytes_of(addresses[below(4)]), &asked->request.source, NULL));
+    random_fact(asked, POLICY_FACT_CA, cas, 2);
+    random_fact(asked, POLICY_FACT_LOGIN_AS, users, 4);
+    asked->request.facts[POLICY_FACT_LOGIN_AS].n_values = 1;
+    if (below(2))
+        asked->request.facts[POLICY_FACT_LOGIN_AS].state = POLICY_LATER;
+    random_fact(asked, POLICY_FACT_SERVICES, asked_services, 4);
+    asked->request.facts[POLICY_FACT_SERVICES].state = POLICY_PRESENT;
+    asked->request.facts[POLICY_FACT_SERVICES].n_values = 1;
+}
+
+/* Properties */
+
+static int rank(const struct policy_decision *decision)
+{
+    return decision->verdict == POLICY_ALLOW ? 2 : decision->verdict == POLICY_PROVISIONAL;
+}
+
+static struct policy_decision decision_of(const struct policy_set *set,
+                                          const struct policy_request *request)
+{
+    struct policy_decision decision;
+
+    policy_evaluate(set, request, &decision);
+    return decision;
+}
+
+static void check_erasure(const struct policy_set *set, const struct policy_request *request,
+                          const struct policy_decision *decision)
+{
+    struct policy_request less = *request;
+    struct policy_decision other;
+
+    for (size_t i = 0; i < POLICY_FACT__COUNT; i++) {
+        less = *request;
+        less.facts[i].state = POLICY_UNKNOWN;
+        other = decision_of(set, &less);
+        if (rank(&other) > rank(decision))
+            fail_msg("%s: without it more is allowed", policy_fact_name((enum policy_fact_id)i));
+    }
+    less = *request;
+    less.clock_unsure = true;
+    other = decision_of(set, &less);
+    assert_true(rank(&other) <= rank(decision));
+}
+
+/* What is decided while the login name is open holds with every login name. */
+static void check_stages(const struct policy_set *set, const struct policy_request *request,
+                         const struct policy_decision *decision)
+{
+    static const char *const logins[] = {"u1", "u2", "u3", "root", "other"};
+
+    if (request->facts[POLICY_FACT_LOGIN_AS].state != POLICY_LATER)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(logins); i++) {
+        struct policy_request known = *request;
+        struct policy_decision final;
+
+        known.facts[POLICY_FACT_LOGIN_AS] =
+            (struct policy_fact){.state = POLICY_PRESENT, .values = &logins[i], .n_values = 1};
+        final = decision_of(set, &known);
+        assert_int_not_equal(final.verdict, POLICY_PROVISIONAL);
+        if (decision->verdict != POLICY_PROVISIONAL)
+            assert_int_equal(final.verdict, decision->verdict);
+    }
+}
+
+static void check_valid_until(const struct policy_set *set, const struct policy_request *request,
+                              const struct policy_decision *decision)
+{
+    struct policy_request later = *request;
+    struct policy_decision other;
+
+    later.now_s += below(100);
+    if (later.now_s >= decision->valid_until_s)
+        return;
+    other = decision_of(set, &later);
+    assert_int_equal(other.verdict, decision->verdict);
+}
+
+static void same_decision(const struct policy_decision *a, const struct policy_decision *b)
+{
+    assert_int_equal(a->verdict, b->verdict);
+    assert_int_equal(a->reason, b->reason);
+    assert_string_equal(a->rule, b->rule);
+    assert_int_equal(a->valid_until_s, b->valid_until_s);
+    assert_int_equal(a->n_misses, b->n_misses);
+    for (size_t i = 0; i < a->n_misses; i++) {
+        assert_string_equal(a->misses[i].rule, b->misses[i].rule);
+        assert_string_equal(a->misses[i].detail, b->misses[i].detail);
+    }
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+    const struct rule *const *left = a, *const *right = b;
+
+    return rule_rank(*left, *right);
+}
+
+/* All rules in one list, those of other services too. */
+static void check_plain_scan(const struct policy_set *set, const struct policy_request *request,
+                             const struct policy_decision *decision)
+{
+    const struct service *service =
+        set_find_service(set, request->facts[POLICY_FACT_SERVICES].values[0]);
+    const struct query query = {.request = request, .confirmed = service && service->confirmed};
+    struct policy_decision plain = {.valid_until_s = INT64_MAX};
+    const struct rule *rules[EFFECT__COUNT][RULES_MAX];
+    struct rule_lists all = {.by_effect = {{rules[0], 0}, {rules[1], 0}}};
+    const struct rule_lists *const lists[EVALUATE_LISTS] = {&all, NULL};
+
+    if (!service)
+        return;
+    for (size_t i = 0; i < set->n_rules; i++) {
+        struct rule_list *list = &all.by_effect[set->rules[i]->effect];
+
+        list->at[list->n++] = set->rules[i];
+    }
+    for (size_t e = 0; e < EFFECT__COUNT; e++)
+        if (all.by_effect[e].n > 0)
+            qsort(all.by_effect[e].at, all.by_effect[e].n, sizeof(struct rule *), compare_ranks);
+    evaluate_lists(&query, lists, &plain);
+    assert_int_equal(plain.verdict, decision->verdict);
+    assert_string_equal(plain.rule, decision->rule);
+    assert_int_equal(plain.valid_until_s, decision->valid_until_s);
+}
+
+/* The rule named is one that applies; the misses are rules that do not. */
+static void check_explanation(const struct policy_set *set, const struct policy_request *request,
+                              const struct policy_decision *decision)
+{
+    const struct service *service =
+        set_find_service(set, request->facts[POLICY_FACT_SERVICES].values[0]);
+    const struct query query = {.request = request, .confirmed = service && service->confirmed};
+
+    for (size_t i = 0; i < set->n_rules; i++) {
+        const struct rule *rule = set->rules[i];
+        enum outcome outcome = rule_outcome(&query, rule);
+
+        if (strcmp(rule->name, decision->rule) == 0) {
+            assert_int_not_equal(outcome, OUTCOME_NO);
+            assert_int_equal(rule->line, decision->line);
+            assert_int_equal(rule->effect,
+                             decision->verdict == POLICY_DENY ? EFFECT_DENY : EFFECT_ALLOW);
+        }
+        for (size_t k = 0; k < decision->n_misses; k++)
+            if (strcmp(rule->name, decision->misses[k].rule) == 0) {
+                assert_int_equal(outcome, OUTCOME_NO);
+                assert_int_equal(rule->effect, EFFECT_ALLOW);
+            }
+    }
+    assert_true(decision->verdict == POLICY_DENY || decision->n_misses == 0);
+}
+
+/* One policy in its variants. */
+struct variants {
+    struct policy_set *base, *shuffled, *more_denies, *fewer_allows, *decoded;
+};
+
+static void shuffle(size_t *order, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    for (size_t i = n; i > 1; i--) {
+        size_t k = below((uint32_t)i), swap = order[k];
+
+        order[k] = order[i - 1];
+        order[i - 1] = swap;
+    }
+}
+
+/* Rule 0 is an allow that one variant leaves out; the last rule is a deny that only one has. */
+static void make_variants(struct variants *variants)
+{
+    static char rules[RULES_MAX][RULE_TEXT];
+    AUTO(writer_clear) struct writer octets = writer_new(1 << 20);
+    size_t n = 2 + below(RULES_MAX - 2), order[RULES_MAX], sorted[RULES_MAX];
+    struct error err;
+
+    for (size_t i = 0; i < n; i++) {
+        /* Names in another order than the rules. */
+        char name[3] = {'r', (char)('0' + (i * 7 + 3) % 10), '\0'};
+
+        random_rule(rules[i], name, i == n - 1 || (i > 0 && below(4) == 0));
+        sorted[i] = i;
+    }
+    shuffle(order, n - 1);
+    variants->base = load_rules(rules, sorted, n - 1, SIZE_MAX);
+    variants->shuffled = load_rules(rules, order, n - 1, SIZE_MAX);
+    variants->more_denies = load_rules(rules, sorted, n, SIZE_MAX);
+    variants->fewer_allows = load_rules(rules, sorted, n - 1, 0);
+    variants->decoded = NULL;
+    policy_encode(variants->base, &octets);
+    assert_true(policy_decode(writer_bytes(&octets), &variants->decoded, &err));
+}
+
+static void free_variants(struct variants *variants)
+{
+    policy_free(variants->base);
+    policy_free(variants->shuffled);
+    policy_free(variants->more_denies);
+    policy_free(variants->fewer_allows);
+    policy_free(variants->decoded);
+}
+
+static void check_request(const struct variants *variants, const struct policy_request *request,
+                          size_t counts[3])
+{
+    struct policy_decision base = decision_of(variants->base, request), other;
+
+    counts[base.verdict]++;
+    check_erasure(variants->base, request, &base);
+    check_stages(variants->base, request, &base);
+    check_valid_until(variants->base, request, &base);
+    check_plain_scan(variants->base, request, &base);
+    check_explanation(variants->base, request, &base);
+    other = decision_of(variants->shuffled, request);
+    same_decision(&base, &other);
+    other = decision_of(variants->decoded, request);
+    same_decision(&base, &other);
+    other = decision_of(variants->more_denies, request);
+    assert_true(rank(&other) <= rank(&base));
+    other = decision_of(variants->fewer_allows, request);
+    assert_true(rank(&other) <= rank(&base));
+}
+
+static void test_properties(void **state)
+{
+    size_t counts[3] = {0};
+
+    (void)state;
+    seed = 0x6d746c735f706f6c;
+    for (size_t i = 0; i < POLICIES; i++) {
+        struct variants variants;
+
+        make_variants(&variants);
+        for (size_t k = 0; k < REQUESTS; k++) {
+            struct asked asked;
+
+            random_request(&asked);
+            check_request(&variants, &asked.request, counts);
+        }
+        free_variants(&variants);
+    }
+    print_message("deny %zu, allow %zu, provisional %zu\n", counts[POLICY_DENY],
+                  counts[POLICY_ALLOW], counts[POLICY_PROVISIONAL]);
+    /* The cases are worth something only when all verdicts are among them. */
+    assert_true(counts[POLICY_ALLOW] > 500 && counts[POLICY_PROVISIONAL] > 500);
+}
+
+static void test_no_set(void **state)
+{
+    const struct policy_request request = {.now_s = 1};
+    struct policy_decision decision = decision_of(NULL, &request);
+    AUTO(policy_freep) struct policy_set *empty = NULL;
+
+    (void)state;
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_int_equal(decision.reason, REASON_POLICY_MISSING);
+    assert_true(policy_load(NULL, 0, &world, NULL, &empty));
+    decision = decision_of(empty, &request);
+    assert_int_equal(decision.verdict, POLICY_DENY);
+    assert_int_equal(decision.reason, REASON_POLICY_MISSING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_no_set),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

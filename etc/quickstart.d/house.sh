@@ -51,6 +51,9 @@ house_users() {
 }
 
 house_sshd() {
+    local version
+    version=$(ssh -V 2>&1 | sed -nE 's/^OpenSSH_([0-9]+)\.([0-9]+).*/\1 \2/p' | awk '{print $1 * 100 + $2}')
+    [ "$version" -lt 908 ] || install -D -m 644 "$TOP/etc/sshd_config.d/gatewayd-9.8.conf" /etc/gatewayd/sshd_config.d/gatewayd-9.8.conf
     install -D -m 644 "$TOP/etc/sshd_config" /etc/gatewayd/sshd_config &&
         install -D -m 644 "$TOP/etc/pam.d/sshd-gw" /etc/pam.d/sshd-gw &&
         install -d -m 755 /run/sshd && ssh-keygen -A >/dev/null || return
@@ -273,6 +276,7 @@ house_laptop() {
     install -d -o laptop -g laptop -m 700 /home/laptop/.ssh /home/laptop/.config /home/laptop/.config/mtls &&
         cat >/home/laptop/.config/mtls/config <<EOF
 gateway = "127.0.0.1:$GW_PORT"
+name    = "gateway.example.test"
 cert    = "$CERTS/alice.pem"
 key     = "$CERTS/alice.key"
 ca      = "$CERTS/ca.pem"

@@ -132,6 +132,17 @@ static const char *alert_text(unsigned long code)
     return SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
 }
 
+/* The first error is the cause; errors of the system have no text of OpenSSL's. */
+static const char *cause(void)
+{
+    unsigned long code = ERR_peek_error();
+    const char *text = ERR_reason_error_string(code);
+
+    if (ERR_SYSTEM_ERROR(code))
+        return strerror(ERR_GET_REASON(code));
+    return text ? text : "unusable";
+}
+
 bool mtls_tls_error(const struct mtls_link *link, struct error *err)
 {
     unsigned long code = ERR_peek_last_error();
@@ -155,12 +166,10 @@ static bool load_identity(SSL_CTX *context, const struct mtls_settings *settings
         return err_set(err, REASON_CONFIG_MISSING,
                        "cert: your certificate, in ~/.config/mtls/config or by --cert");
     if (SSL_CTX_use_certificate_chain_file(context, settings->cert) != 1)
-        return err_set(err, REASON_FILE_UNREADABLE, "certificate %s: %s", settings->cert,
-                       ERR_reason_error_string(ERR_peek_error()));
+        return err_set(err, REASON_FILE_UNREADABLE, "certificate %s: %s", settings->cert, cause());
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return err_set(err, REASON_FILE_UNREADABLE, "key %s: %s", key,
-                       ERR_reason_error_string(ERR_peek_error()));
+        return err_set(err, REASON_FILE_UNREADABLE, "key %s: %s", key, cause());
     return true;
 }
 
@@ -170,7 +179,7 @@ static bool load_anchors(SSL_CTX *context, const struct mtls_settings *settings,
                      : SSL_CTX_set_default_verify_paths(context) == 1)
         return true;
     return err_set(err, REASON_FILE_UNREADABLE, "ca %s: %s", settings->ca ? settings->ca : "",
-                   ERR_reason_error_string(ERR_peek_error()));
+                   cause());
 }
 
 static bool make_context(const struct mtls_settings *settings, struct mtls_link *link,

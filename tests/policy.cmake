@@ -1,6 +1,9 @@
 unit_test(conditions USES mtls::policy)
 unit_test(encode USES mtls::policy)
 unit_test(evaluate USES mtls::policy)
+unit_test(explain USES mtls::policy)
+unit_test(load USES mtls::policy)
+unit_test(set USES mtls::policy)
 unit_test(prescan USES mtls::common)
 unit_test(suggest USES mtls::policy)
 

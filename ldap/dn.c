@@ -160,7 +160,8 @@ static bool value_write(struct rdn *rdn, struct bytes value)
 {
     for (size_t i = 0; i < value.len; i++) {
         uint8_t c = value.at[i];
-        bool special = c == ',' || c == '+' || c == '\\' || (c == '#' && i == 0);
+        bool special = memchr(",+\\\";", c, 5) || (c == '#' && i == 0);
+
         if ((special && !rdn_add(rdn, '\\')) || !rdn_add(rdn, c))
             return false;
     }

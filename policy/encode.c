@@ -211,6 +211,12 @@ static bool in_order(const struct rule *rule)
     return rule->n_tests > 0;
 }
 
+/* INT64_MAX is never; other times are shown in milliseconds. */
+static bool is_time(int64_t s)
+{
+    return s == INT64_MAX || (s >= 0 && s <= INT64_MAX / 1000);
+}
+
 static void take_rule(struct reader *r, struct policy_set *set)
 {
     struct rule *rule = arena_take(&set->arena, 1, sizeof(*rule));
@@ -229,7 +235,7 @@ static void take_rule(struct reader *r, struct policy_set *set)
     rule->tests = arena_take(&set->arena, rule->n_tests, sizeof(*rule->tests));
     for (size_t i = 0; i < rule->n_tests; i++)
         take_test(r, set, &rule->tests[i]);
-    if (effect >= EFFECT__COUNT || rule->order > SET_ORDER_MAX)
+    if (effect >= EFFECT__COUNT || rule->order > SET_ORDER_MAX || !is_time(rule->until_s))
         reader_break(r);
     if (!reader_ok(r))
         return;

@@ -1,0 +1,158 @@
+/*
+ * The stage `ask`. Runs in an edge; decide is trusted with the verdict, the client with nothing:
+ * none of its octets are read meanwhile.
+ */
+#include "gatewayd/edge/ask.h"
+
+#include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/deny.h"
+#include "gatewayd/edge/stages.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct bytes negotiated_protocol(const struct connection *c)
+{
+    const unsigned char *at = NULL;
+    unsigned len = 0;
+
+    SSL_get0_alpn_selected(c->ssl, &at, &len);
+    return (struct bytes){at, len};
+}
+
+struct message_open ask_open(struct connection *c)
+{
+    const struct chain *chain = c->chain;
+
+    c->told =
+        (struct told){.generation = chain->generation, .reason = REASON_OK, .facts = chain->facts};
+    return (struct message_open){
+        .connection = c->number,
+        .accepted_ms = c->accepted_ms,
+        .handshake_us = c->handshake_us,
+        .listener = c->listener,
+        .service = c->route.service,
+        .via = c->route.via,
+        .source = c->source,
+        .destination = c->destination,
+        .sni = bytes_of(c->sni),
+        .alpn = c->ssl ? negotiated_protocol(c) : (struct bytes){NULL, 0},
+        .cipher = bytes_of(c->ssl ? SSL_get_cipher_name(c->ssl) : ""),
+        .ca = chain->facts.ca,
+        .chain_hash = chain->key.hash,
+        .trust_generation = chain->generation,
+        .not_after_s = chain->facts.not_after_s,
+        .revocation = chain->facts.revocation,
+        .crl_this_update_s = chain->facts.crl_this_update_s,
+        .crl_valid_until_s = chain->facts.crl_valid_until_s,
+        .leaf = chain_leaf(chain),
+    };
+}
+
+/* False: decide is away, still resuming, or has no room; the connection waits in the list. */
+static bool send_open(struct connection *c)
+{
+    struct edge *edge = c->edge;
+    struct channel *decide = role_channel(edge->role, PROCESS_DECIDE, 0);
+    struct message_open open;
+
+    if (!decide || edge->resume_running)
+        return false;
+    open = ask_open(c);
+    c->open_sent = channel_send(decide, MESSAGE_OPEN, &open, -1);
+    return c->open_sent;
+}
+
+/* The status of mtls-gw/1 stands before everything else. */
+static bool say_ok(struct connection *c)
+{
+    struct gw1_status status = {
+        .result = GW1_OK, .id = c->session, .text = bytes_of(c->verdict_text)};
+    struct writer out = writer_new(GW1_STATUS_MAX);
+    struct bytes octets;
+    int n;
+
+    gw1_status_encode(&status, &out);
+    octets = writer_bytes(&out);
+    ERR_clear_error();
+    n = octets.len > 0 ? SSL_write(c->ssl, octets.at, (int)octets.len) : -1;
+    writer_clear(&out);
+    return n > 0 && (size_t)n == octets.len;
+}
+
+static enum stage_result allowed(struct connection *c)
+{
+    bool whoami = c->route.service == ROUTE_NO_SERVICE;
+
+    if (c->upstream < 0 && !whoami)
+        return connection_end(c, REASON_UPSTREAM_UNREACHABLE, LAST_WORD_NONE);
+    c->edge->counters.allowed++;
+    if (c->route.gw1 && !say_ok(c))
+        return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
+    if (whoami)
+        return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_CLEAN);
+    free(c->verdict_text);
+    free(c->request);
+    c->verdict_text = NULL;
+    c->request = NULL;
+    c->phase = PHASE_RELAY;
+    return STAGE_DONE;
+}
+
+enum stage_result edge_ask(void *connection)
+{
+    struct connection *c = connection;
+
+    c->phase = PHASE_ASK;
+    connection_watch_client(c, c->unsent.len > 0 ? EV_WRITE : 0);
+    if (!c->open_sent && !send_open(c)) {
+        connection_wait(c, &c->edge->waiting_decide);
+        return STAGE_WAIT;
+    }
+    if (!c->verdict_came)
+        return STAGE_WAIT;
+    return c->verdict == REASON_OK ? allowed(c) : deny_with_verdict(c);
+}
+
+void ask_verdict(struct edge *edge, const struct message_verdict *msg, int fd)
+{
+    struct connection *c = connection_find(edge, msg->connection);
+    int on = 1;
+
+    if (!c || c->phase != PHASE_ASK || !c->open_sent || c->verdict_came) {
+        if (fd >= 0) {
+            (void)shutdown(fd, SHUT_RDWR);
+            (void)close(fd);
+        }
+        return;
+    }
+    c->verdict_came = true;
+    c->verdict = (enum reason)msg->reason;
+    c->session = msg->session;
+    c->verdict_text = xtext(msg->text);
+    c->upstream = fd;
+    if (fd >= 0) /* fails harmlessly on a unix socket */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    connection_turn(c);
+}
+
+/* Whoever has asked gets no answer any more; the new decide does not know the question. */
+void ask_decide_lost(struct edge *edge)
+{
+    struct connection *c, *next;
+
+    for (c = edge->first; c; c = next) {
+        next = c->next;
+        if (!c->open_sent || c->verdict_came)
+            continue;
+        c->open_sent = false;
+        if (c->phase == PHASE_ENDED)
+            connection_forget(c);
+        else
+            deny_now(c, REASON_DECIDE_LOST);
+    }
+}

@@ -1,0 +1,73 @@
+#pragma once
+/*
+ * Presented chains and what path validation said of them: a returning chain costs a hash and a few
+ * comparisons of times, not a signature. One object per chain and listener, shared by its
+ * connections. Only good chains are remembered.
+ */
+#include "gatewayd/shared/verify.h"
+
+#include <uthash.h>
+
+struct edge;
+
+/* Trust data as it was mapped, with the stores made from it. */
+struct trust_set {
+    struct bytes octets;
+    struct trust *trust;
+    struct verify *verify;
+    uint32_t generation;
+};
+
+bool trust_set_map(int fd, uint32_t generation, struct trust_set **ret_set,
+                   struct error *err) MUST_CHECK;
+struct trust_set *trust_set_free(struct trust_set *set); /* accepts NULL, returns NULL */
+
+/* What decide hears of a good chain. */
+struct chain_facts {
+    uint32_t ca; /* index of the ca section in the configuration */
+    int64_t not_before_s, not_after_s;
+    uint8_t revocation;
+    int64_t crl_this_update_s, crl_valid_until_s;
+};
+
+struct chain_key {
+    struct hash hash; /* SHA-256 of the presented DER certificates, one behind the other */
+    uint32_t listener;
+};
+
+struct chain {
+    struct chain_key key;
+    UT_hash_handle hh;
+    size_t refs;                 /* connections that hold it */
+    struct chain *newer, *older; /* in the list of those that nobody holds */
+    bool in_table;
+    uint32_t generation; /* of the trust data that facts rest on */
+    struct chain_facts facts;
+    struct bytes octets; /* all DER, the leaf first */
+    size_t leaf_len;
+};
+
+enum { CHAIN_IDLE_MAX = 4096 }; /* remembered chains that no connection holds: about 6 MiB */
+
+struct chain_cache {
+    struct chain *table; /* uthash */
+    struct chain *newest, *oldest;
+    size_t n_idle;
+};
+
+/*
+ * Judges what the client presented on this listener. True: *ret_chain is held for the caller, who
+ * gives it back with chain_drop. False: result says why.
+ */
+bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) *presented,
+                 struct chain **ret_chain, struct verify_result *ret_result) MUST_CHECK;
+/*
+ * Judges a held chain under the trust data and time of now. facts of the chain are renewed when it
+ * is good; else reason and detail say why not.
+ */
+bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener,
+                       struct error *why) MUST_CHECK;
+void chain_drop(struct edge *edge, struct chain *chain);
+struct bytes chain_leaf(const struct chain *chain);
+/* After a reload: listeners may have other ca sections. Forgets what nobody holds. */
+void chain_cache_reset(struct edge *edge);

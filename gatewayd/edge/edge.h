@@ -1,0 +1,140 @@
+#pragma once
+/*
+ * The state of an edge process and of one connection in it. Every file of this folder sees it; what
+ * each of them does with it stands in its own header. Single-threaded, nothing is shared.
+ */
+#include "gatewayd/edge/chain.h"
+#include "gatewayd/edge/counters.h"
+#include "gatewayd/edge/key_provider.h"
+#include "gatewayd/edge/route.h"
+#include "gatewayd/edge/wire.h"
+#include "gatewayd/pipeline.h"
+#include "gatewayd/shared/role.h"
+
+#include <openssl/ssl.h>
+#include <uthash.h>
+
+struct connection;
+struct preauth;  /* preauth.h */
+struct farewell; /* farewell.h */
+struct prefix;   /* gate.h */
+struct tls_set;  /* tls.h */
+
+/* One listening socket: an address of a listener section. */
+struct listening {
+    struct edge *edge;
+    char *title;    /* of the section */
+    uint32_t index; /* of the address in it */
+    int fd;
+    ev_io io;
+};
+
+/* Why this edge does not accept at the moment. */
+enum { PAUSE_DRAIN = 1, PAUSE_NO_FILES = 2, PAUSE_DECIDE = 4 };
+
+struct edge {
+    struct role *role;
+    size_t n_edges; /* processes that share the limits */
+    struct key_provider *key_provider;
+    struct key_signer signer;
+    uint64_t next_cookie; /* of SIGN */
+    struct tls_set *tls, *next_tls;
+
+    struct trust_set *trust; /* NULL until the first TRUST */
+    struct chain_cache chains;
+
+    struct listening **listening;
+    size_t n_listening;
+    unsigned paused;      /* PAUSE_ bits */
+    ev_timer pause_timer; /* looks whether a pause may end */
+
+    struct wire wire;
+    uint64_t next_number;
+    struct connection *by_number;      /* uthash */
+    struct connection *first, *last;   /* all, in order of their numbers */
+    struct connection *waiting_key;    /* in the ClientHello callback, until key is there */
+    struct connection *waiting_decide; /* in `ask`, until OPEN can be sent */
+    struct connection *untold;         /* ended, CLOSE not yet sent */
+    size_t n_untold;
+    size_t n_handshakes;
+    size_t *n_per_listener;  /* connections, by index of the listener section */
+    struct prefix *prefixes; /* uthash */
+    struct preauth *preauth;
+    struct farewell *farewells;
+    size_t n_farewells;
+
+    struct connection *live_at; /* next one to be judged under new trust data; NULL: none */
+    bool live_running;
+    struct connection *resume_at;
+    bool resume_running;
+    uint32_t n_resumed;
+    ev_timer live_timer, resume_timer;
+
+    struct counters counters;
+};
+
+enum connection_phase {
+    PHASE_HANDSHAKE,
+    PHASE_REQUEST,
+    PHASE_ASK,
+    PHASE_RELAY,
+    PHASE_ENDED, /* only a CLOSE is owed to decide */
+};
+
+/* What decide has been told of the chain. */
+struct told {
+    uint32_t generation;
+    enum reason reason;
+    struct chain_facts facts;
+};
+
+struct connection {
+    struct edge *edge;
+    uint64_t number;
+    UT_hash_handle hh;
+    struct connection *next, *prev;           /* of all */
+    struct connection *list_next, *list_prev; /* of the one waiting list it stands in */
+    struct connection **list;                 /* that list, or NULL */
+    enum connection_phase phase;
+    struct pipeline pipeline;
+
+    int fd, upstream; /* -1: none */
+    ev_io client_io, upstream_io;
+    SSL *ssl;
+    struct buffer stash;       /* ciphertext read but not yet decrypted */
+    struct buffer unsent;      /* ciphertext that the client's socket did not take */
+    struct buffer to_upstream; /* plaintext that the upstream's socket did not take */
+    bool wire_eof, wire_failed;
+
+    struct prefix *prefix; /* counted there while the handshake runs */
+    struct address source, destination;
+    int64_t accepted_ms, accepted_us;
+    uint32_t handshake_us;
+    uint32_t listener; /* index of the section */
+    struct route route;
+    char *sni; /* lower case; NULL: none */
+    struct chain *chain;
+    struct told told;
+    struct denial *denial; /* why the handshake is refused; NULL: nothing found yet */
+
+    uint8_t *request; /* octets of an mtls-gw/1 request so far */
+    size_t request_len;
+    bool open_sent, verified_asked;
+    bool verdict_came;
+    struct session_id session;
+    enum reason verdict;
+    char *verdict_text;
+
+    bool client_done, upstream_done; /* that side sends nothing more */
+    bool told_client, told_upstream; /* close_notify, or shutdown(), went out */
+    uint64_t bytes_in, bytes_out;
+    uint32_t key_updates;
+    enum reason end_reason;
+};
+
+/* A refusal during the handshake. */
+struct denial {
+    enum reason reason;
+    char detail[ERROR_DETAIL_MAX];
+    struct bytes leaf; /* owned; may be empty */
+};

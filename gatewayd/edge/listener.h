@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * Accepting. One socket per address of a listener section and edge; the parent has bound it.
+ */
+#include "common/error.h"
+#include "gatewayd/shared/messages.h"
+
+struct edge;
+
+/* Takes fd; replaces an older socket of the same address. */
+bool listener_add(struct edge *edge, const struct message_file *file, int fd,
+                  struct error *err) MUST_CHECK;
+/* Starts or stops accepting as edge->paused and the configuration say. */
+void listener_update(struct edge *edge);
+/* Sets a PAUSE_ bit; it goes away by itself when its cause is gone, but for PAUSE_DRAIN. */
+void listener_pause(struct edge *edge, unsigned why);
+void listener_init(struct edge *edge);
+void listener_free_all(struct edge *edge);
+/* Index of the section in the configuration in force; false when there is none of that title. */
+bool listener_index(const struct edge *edge, const char *title, uint32_t *ret_index);

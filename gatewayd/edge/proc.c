@@ -1,0 +1,69 @@
+/*
+ * The process that terminates TLS and moves the bytes: its calls and its message table. The logic
+ * is in the other files; start with the stages (stages.h), in the order of pipeline.c.
+ */
+#include "gatewayd/edge/ask.h"
+#include "gatewayd/edge/live.h"
+#include "gatewayd/edge/setup.h"
+
+static void handle_trust(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    live_trust(role->state, &msg->trust, fd);
+}
+
+static void handle_verdict(struct role *role, struct channel *from, const union message *msg,
+                           int fd)
+{
+    (void)from;
+    ask_verdict(role->state, &msg->verdict, fd);
+}
+
+static void handle_end(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)fd;
+    live_end(role->state, &msg->end);
+}
+
+static void handle_verify(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)fd;
+    live_verify(role->state, &msg->verify);
+}
+
+static void handle_drain(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)fd;
+    edge_drain(role->state, msg->drain.now);
+}
+
+/* An answer that came too late: its handshake has ended. */
+static void handle_signature(struct role *role, struct channel *from, const union message *msg,
+                             int fd)
+{
+    (void)role;
+    (void)from;
+    (void)msg;
+    (void)fd;
+}
+
+static const struct role_handler handlers[] = {
+    {MESSAGE_TRUST, handle_trust}, {MESSAGE_VERDICT, handle_verdict},
+    {MESSAGE_END, handle_end},     {MESSAGE_VERIFY, handle_verify},
+    {MESSAGE_DRAIN, handle_drain}, {MESSAGE_SIGNATURE, handle_signature},
+};
+
+const struct role_calls edge_role = {
+    .id = PROCESS_EDGE,
+    .create = edge_create,
+    .file = edge_file,
+    .start = edge_start,
+    .reconfigure = edge_reconfigure,
+    .channel_up = edge_channel_up,
+    .channel_down = edge_channel_down,
+    .handlers = handlers,
+    .n_handlers = ARRAY_LEN(handlers),
+};

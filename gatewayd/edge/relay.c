@@ -1,0 +1,229 @@
+/*
+ * The stage `relay`: octets both ways until both sides have said their last. Runs in an edge, after
+ * the verdict. Back-pressure is not reading; a half-closed side stays half-closed on the other
+ * (close_notify <-> shutdown); a client that is cut without close_notify cuts its upstream.
+ */
+#include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/stages.h"
+#include "gatewayd/edge/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+enum {
+    DOWN_PIECE = 48 * 1024, /* plaintext per turn of which WIRE_OUT_MAX holds the ciphertext */
+    DOWN_ROUNDS = 4,        /* recv() calls on the upstream per turn */
+};
+
+enum progress {
+    PROGRESS_OK,
+    PROGRESS_CLIENT_BROKE,
+    PROGRESS_UPSTREAM_BROKE,
+};
+
+static bool is_later(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* --- client to upstream ----------------------------------------------------------------------- */
+
+static enum progress send_upstream(struct connection *c, struct bytes octets, size_t *ret_sent)
+{
+    *ret_sent = 0;
+    while (*ret_sent < octets.len) {
+        ssize_t n = send(c->upstream, octets.at + *ret_sent, octets.len - *ret_sent, MSG_NOSIGNAL);
+
+        if (n < 0)
+            return is_later() ? PROGRESS_OK : PROGRESS_UPSTREAM_BROKE;
+        *ret_sent += (size_t)n;
+    }
+    return PROGRESS_OK;
+}
+
+static enum progress send_kept(struct connection *c)
+{
+    size_t sent;
+    enum progress progress = send_upstream(c, buffer_bytes(&c->to_upstream), &sent);
+
+    buffer_drop(&c->to_upstream, sent);
+    return progress;
+}
+
+/* Decrypts up to one buffer. *ret_len: plaintext in wire.plain; *ret_more: there may be more. */
+static enum progress read_client(struct connection *c, size_t *ret_len, bool *ret_more)
+{
+    enum { RECORD = 16 * 1024 };
+    uint8_t *plain = c->edge->wire.plain;
+    int n = 1;
+
+    *ret_len = 0;
+    *ret_more = true;
+    while (*ret_len + RECORD <= WIRE_PLAIN_MAX) {
+        n = SSL_read(c->ssl, plain + *ret_len, (int)(WIRE_PLAIN_MAX - *ret_len));
+        if (n <= 0)
+            break;
+        *ret_len += (size_t)n;
+    }
+    if (n > 0)
+        return PROGRESS_OK;
+    *ret_more = false;
+    switch (SSL_get_error(c->ssl, n)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: /* an answer to KeyUpdate that does not go out now */
+        return PROGRESS_OK;
+    case SSL_ERROR_ZERO_RETURN:
+        c->client_done = true;
+        return PROGRESS_OK;
+    default:
+        return PROGRESS_CLIENT_BROKE;
+    }
+}
+
+/* The client has finished and everything of it has gone on. */
+static void pass_client_end(struct connection *c)
+{
+    if (!c->client_done || c->told_upstream || c->to_upstream.len > 0)
+        return;
+    c->told_upstream = true;
+    (void)shutdown(c->upstream, SHUT_WR);
+}
+
+static enum progress pump_up(struct connection *c)
+{
+    enum progress progress = c->to_upstream.len > 0 ? send_kept(c) : PROGRESS_OK;
+    bool more = !c->client_done;
+
+    while (progress == PROGRESS_OK && more && c->to_upstream.len == 0) {
+        enum progress client;
+        size_t len, sent;
+
+        ERR_clear_error();
+        client = read_client(c, &len, &more);
+        c->bytes_in += len;
+        c->edge->counters.bytes_in += len;
+        progress = send_upstream(c, (struct bytes){c->edge->wire.plain, len}, &sent);
+        if (progress == PROGRESS_OK)
+            buffer_keep(&c->to_upstream, (struct bytes){c->edge->wire.plain + sent, len - sent});
+        if (client != PROGRESS_OK)
+            return client;
+    }
+    if (progress == PROGRESS_OK)
+        pass_client_end(c);
+    return progress;
+}
+
+/* --- upstream to client ----------------------------------------------------------------------- */
+
+/* Encrypts into wire.out, which has been flushed and has room for all of it. */
+static enum progress write_client(struct connection *c, struct bytes octets)
+{
+    while (octets.len > 0) {
+        int n;
+
+        ERR_clear_error();
+        n = SSL_write(c->ssl, octets.at, (int)octets.len);
+        if (n <= 0)
+            return PROGRESS_CLIENT_BROKE;
+        octets.at += n;
+        octets.len -= (size_t)n;
+    }
+    return PROGRESS_OK;
+}
+
+static void pass_upstream_end(struct connection *c)
+{
+    if (!c->upstream_done || c->told_client || c->unsent.len > 0)
+        return;
+    c->told_client = true;
+    tls_say_end(c);
+    wire_flush(c);
+}
+
+/* The end of the upstream. One that takes nothing more either is gone: so ends the client's side.
+ */
+static void note_upstream_end(struct connection *c)
+{
+    struct pollfd poll_fd = {.fd = c->upstream, .events = 0};
+
+    c->upstream_done = true;
+    if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & (POLLHUP | POLLERR)))
+        c->told_upstream = true;
+}
+
+static enum progress pump_down(struct connection *c)
+{
+    for (int i = 0; i < DOWN_ROUNDS && !c->upstream_done; i++) {
+        uint8_t *plain = c->edge->wire.plain;
+        ssize_t n;
+
+        wire_flush(c);
+        if (c->unsent.len > 0 || c->wire_failed)
+            break;
+        n = recv(c->upstream, plain, DOWN_PIECE, 0);
+        if (n < 0 && is_later())
+            break;
+        if (n < 0)
+            return PROGRESS_UPSTREAM_BROKE;
+        if (n == 0) {
+            note_upstream_end(c);
+            break;
+        }
+        if (write_client(c, (struct bytes){plain, (size_t)n}) != PROGRESS_OK)
+            return PROGRESS_CLIENT_BROKE;
+        c->bytes_out += (uint64_t)n;
+        c->edge->counters.bytes_out += (uint64_t)n;
+        if (n < DOWN_PIECE)
+            break;
+    }
+    wire_flush(c);
+    pass_upstream_end(c);
+    return c->wire_failed ? PROGRESS_CLIENT_BROKE : PROGRESS_OK;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+static void watch(struct connection *c)
+{
+    int client = 0, upstream = 0;
+
+    if (c->unsent.len > 0)
+        client |= EV_WRITE;
+    if (!c->client_done && c->to_upstream.len == 0)
+        client |= EV_READ;
+    if (c->to_upstream.len > 0)
+        upstream |= EV_WRITE;
+    if (!c->upstream_done && c->unsent.len == 0)
+        upstream |= EV_READ;
+    connection_watch_client(c, client);
+    connection_watch_upstream(c, upstream);
+}
+
+static bool is_idle(const struct connection *c)
+{
+    return c->unsent.len == 0 && c->to_upstream.len == 0 && c->stash.len == 0;
+}
+
+enum stage_result edge_relay(void *connection)
+{
+    struct connection *c = connection;
+    enum progress progress = pump_up(c);
+
+    if (progress == PROGRESS_OK)
+        progress = pump_down(c);
+    ERR_clear_error();
+    if (progress == PROGRESS_UPSTREAM_BROKE)
+        return connection_end(c, REASON_UPSTREAM_CLOSED, LAST_WORD_NONE);
+    if (progress == PROGRESS_CLIENT_BROKE || tls_too_many_key_updates(c))
+        return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
+    if (c->end_reason == REASON_OK && (c->told_client || c->told_upstream))
+        c->end_reason = c->told_client ? REASON_UPSTREAM_CLOSED : REASON_CLIENT_CLOSED;
+    if (c->told_client && c->told_upstream)
+        return connection_end(c, c->end_reason, LAST_WORD_ALERT);
+    if (is_idle(c))
+        (void)SSL_free_buffers(c->ssl);
+    watch(c);
+    return STAGE_WAIT;
+}

@@ -1,0 +1,98 @@
+/*
+ * The stage `route`: SNI and ALPN have selected the service already, or an mtls-gw/1 client names
+ * it now. Runs in an edge; the client has proved its certificate but not yet any right.
+ */
+#include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/deny.h"
+#include "gatewayd/edge/preauth.h"
+#include "gatewayd/edge/stages.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <openssl/err.h>
+
+static enum stage_result refuse(struct connection *c, const char *detail)
+{
+    preauth_tell_connection(c, REASON_NO_SERVICE, detail, chain_leaf(c->chain));
+    return deny_without_decision(c, REASON_NO_SERVICE);
+}
+
+static enum stage_result malformed(struct connection *c)
+{
+    preauth_tell_connection(c, REASON_MSG_MALFORMED, "mtls-gw/1 request", chain_leaf(c->chain));
+    return connection_end(c, REASON_MSG_MALFORMED, LAST_WORD_CLEAN);
+}
+
+static enum stage_result went_away(struct connection *c)
+{
+    preauth_tell_connection(c, REASON_TLS_FAILED, "the client went away", chain_leaf(c->chain));
+    return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_CLEAN);
+}
+
+/* The service that the request means, or a refusal. */
+static enum stage_result use(struct connection *c, const struct gw1_request *request)
+{
+    uint32_t service;
+
+    if (request->kind == GW1_WHOAMI) {
+        c->route.service = ROUTE_NO_SERVICE;
+        c->route.via = OPEN_VIA_REQUEST;
+        return STAGE_DONE;
+    }
+    if (request->name.len == 0)
+        return c->route.service == ROUTE_NO_SERVICE ? refuse(c, "no service was named")
+                                                    : STAGE_DONE;
+    if (!route_by_title(c->edge->role->config, c->listener, request->name, &service))
+        return refuse(c, "the service named by the client is not offered here");
+    c->route.service = service;
+    c->route.via = OPEN_VIA_REQUEST;
+    return STAGE_DONE;
+}
+
+/*
+ * Reads no octet more than the request: what follows belongs to the service and stays in TLS until
+ * the decision. The length stands in the first three octets.
+ */
+static size_t wanted(const struct connection *c)
+{
+    enum { HEAD = 3 };
+
+    if (c->request_len < HEAD)
+        return HEAD - c->request_len;
+    return HEAD + ((size_t)c->request[1] << 8 | c->request[2]) - c->request_len;
+}
+
+enum stage_result edge_route(void *connection)
+{
+    struct connection *c = connection;
+
+    if (!c->route.gw1)
+        return STAGE_DONE;
+    if (!c->request)
+        c->request = xcalloc(GW1_REQUEST_MAX, 1);
+    for (;;) {
+        struct bytes have = {c->request, c->request_len};
+        struct gw1_request request;
+        size_t used;
+        int n;
+
+        switch (gw1_request_decode(have, &request, &used)) {
+        case GW1_DONE:
+            return use(c, &request);
+        case GW1_BAD:
+            return malformed(c);
+        case GW1_MORE:
+            break;
+        }
+        ERR_clear_error();
+        n = SSL_read(c->ssl, c->request + c->request_len, (int)wanted(c));
+        if (n > 0) {
+            c->request_len += (size_t)n;
+            continue;
+        }
+        if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)
+            return went_away(c);
+        wire_flush(c);
+        connection_watch_client(c, c->unsent.len > 0 ? EV_WRITE : EV_READ);
+        return STAGE_WAIT;
+    }
+}

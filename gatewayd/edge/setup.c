@@ -1,0 +1,214 @@
+/*
+ * Set-up, reload and end of an edge. Trusts the parent; the configuration has been checked.
+ */
+#include "gatewayd/edge/setup.h"
+
+#include "common/log.h"
+#include "gatewayd/edge/ask.h"
+#include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/farewell.h"
+#include "gatewayd/edge/listener.h"
+#include "gatewayd/edge/live.h"
+#include "gatewayd/edge/preauth.h"
+#include "gatewayd/edge/signer.h"
+#include "gatewayd/edge/tls.h"
+#include "gatewayd/shared/file_read.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+enum { CERTIFICATE_FILE_MAX = 256 * 1024 }; /* octets of a PEM chain */
+
+static size_t count_edges(const struct config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (config->gateway->edges > 0)
+        return (size_t)config->gateway->edges;
+    return cores > 0 ? (size_t)cores : 1;
+}
+
+void *edge_create(struct role *role)
+{
+    struct edge *edge = xcalloc(1, sizeof(*edge));
+    struct error err;
+
+    edge->role = role;
+    edge->n_edges = count_edges(role->config);
+    edge->n_per_listener = xcalloc(role->config->n_listener, sizeof(*edge->n_per_listener));
+    (void)signal(SIGPIPE, SIG_IGN); /* libssl writes through our BIO, which uses MSG_NOSIGNAL too */
+    /* What OpenSSL reads from files, it must read before the sandbox closes. */
+    (void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
+                               OPENSSL_INIT_NO_LOAD_CONFIG,
+                           NULL);
+    if (!key_provider_new(&edge->key_provider, &err))
+        role_die(role, &err);
+    edge->signer = signer_of(edge);
+    wire_init(&edge->wire);
+    edge->preauth = preauth_new(edge);
+    listener_init(edge);
+    live_init(edge);
+    return edge;
+}
+
+struct edge *edge_free(struct edge *edge)
+{
+    counters_stop(edge);
+    live_stop(edge);
+    connection_free_all(edge);
+    farewell_end_all(edge);
+    listener_free_all(edge);
+    chain_cache_reset(edge);
+    edge->preauth = preauth_free(edge->preauth);
+    tls_set_free(edge->tls);
+    tls_set_free(edge->next_tls);
+    key_provider_free(edge->key_provider);
+    trust_set_free(edge->trust);
+    wire_clear(&edge->wire);
+    free(edge->n_per_listener);
+    free(edge);
+    return NULL;
+}
+
+static bool take_certificate(struct edge *edge, const struct message_file *file, int fd,
+                             struct error *err)
+{
+    struct writer pem = writer_new(CERTIFICATE_FILE_MAX + 1);
+    AUTO(char_freep) char *title = xtext(file->name);
+    bool good;
+
+    if (!edge->next_tls)
+        edge->next_tls = tls_set_new();
+    good = file_read(fd, CERTIFICATE_FILE_MAX, &pem, err) &&
+           tls_set_add(edge->next_tls, title, writer_bytes(&pem), err);
+    writer_clear(&pem);
+    (void)close(fd);
+    return good;
+}
+
+bool edge_file(struct role *role, const struct message_file *file, int fd, struct error *err)
+{
+    if (file->kind == FILE_CERTIFICATE)
+        return take_certificate(role->state, file, fd, err);
+    if (file->kind == FILE_LISTENER)
+        return listener_add(role->state, file, fd, err);
+    (void)close(fd);
+    return err_set(err, REASON_MSG_MALFORMED, "FILE without use");
+}
+
+/* The certificates that have come replace the ones in force; running sessions keep theirs. */
+static bool swap_tls(struct edge *edge, struct error *err)
+{
+    if (!tls_set_complete(edge, edge->next_tls, err) ||
+        !tls_set_bind_keys(edge, edge->next_tls, err)) {
+        edge->next_tls = tls_set_free(edge->next_tls);
+        return false;
+    }
+    tls_set_free(edge->tls);
+    edge->tls = STEAL(edge->next_tls);
+    return true;
+}
+
+bool edge_start(struct role *role, struct error *err)
+{
+    struct edge *edge = role->state;
+
+    if (!swap_tls(edge, err))
+        return false;
+    counters_start(edge);
+    listener_update(edge);
+    return true;
+}
+
+/* --- reload ----------------------------------------------------------------------------------- */
+
+/* The new index of a section by the title at the old one; false when it is gone. */
+static bool moved_listener(const struct edge *edge, const struct config *before, uint32_t *index)
+{
+    return listener_index(edge, before->listener[*index].title, index);
+}
+
+static bool moved_service(const struct config *before, const struct config *after, uint32_t *index)
+{
+    if (*index == ROUTE_NO_SERVICE)
+        return true;
+    for (size_t i = 0; i < after->n_service; i++) {
+        if (strcmp(after->service[i].title, before->service[*index].title) != 0)
+            continue;
+        *index = (uint32_t)i;
+        return true;
+    }
+    return false;
+}
+
+/* Connections whose listener or service is gone end; the others learn their new indexes. */
+static void move_connections(struct edge *edge, const struct config *before)
+{
+    const struct config *after = edge->role->config;
+    struct connection *c, *next;
+    size_t *counts = xcalloc(after->n_listener + before->n_listener, sizeof(*counts));
+
+    free(edge->n_per_listener);
+    edge->n_per_listener = counts;
+    for (c = edge->first; c; c = next) {
+        bool stays = moved_listener(edge, before, &c->listener) &&
+                     moved_service(before, after, &c->route.service);
+
+        next = c->next;
+        if (c->chain)
+            c->chain->generation = 0; /* its listener may accept other ca sections now */
+        if (c->phase == PHASE_ENDED) {
+            if (!stays)
+                connection_forget(c);
+            continue;
+        }
+        counts[c->listener]++;
+        if (!stays)
+            (void)connection_end(c, REASON_NO_SERVICE, LAST_WORD_NONE);
+    }
+}
+
+bool edge_reconfigure(struct role *role, const struct config *before, struct error *err)
+{
+    struct edge *edge = role->state;
+
+    if (!swap_tls(edge, err))
+        return false;
+    move_connections(edge, before);
+    chain_cache_reset(edge);
+    live_judge_all(edge);
+    listener_update(edge);
+    return true;
+}
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+void edge_channel_up(struct role *role, struct channel *channel)
+{
+    struct edge *edge = role->state;
+
+    if (channel_peer(channel) == PROCESS_KEY)
+        connection_wake_all(edge, &edge->waiting_key);
+    if (channel_peer(channel) == PROCESS_DECIDE)
+        live_resume(edge);
+}
+
+void edge_channel_down(struct role *role, struct channel *channel, const struct error *why)
+{
+    (void)why;
+    if (channel_peer(channel) == PROCESS_DECIDE)
+        ask_decide_lost(role->state);
+}
+
+void edge_drain(struct edge *edge, bool now)
+{
+    struct connection *c, *next;
+
+    listener_pause(edge, PAUSE_DRAIN);
+    for (c = now ? edge->first : NULL; c; c = next) {
+        next = c->next;
+        if (c->phase != PHASE_ENDED)
+            (void)connection_end(c, REASON_DRAINED, LAST_WORD_NONE);
+    }
+}

@@ -60,7 +60,7 @@ FIELD(2, user, TEXT, 256, CRITICAL, "PAM_USER; in CTL_* the account to filter by
 FIELD(3, ruser, TEXT, 256, PLAIN, "PAM_RUSER")
 FIELD(4, rhost, TEXT, 256, PLAIN, "PAM_RHOST as the application set it")
 FIELD(5, tty, TEXT, 128, PLAIN, "PAM_TTY")
-FIELD(6, phase, NUMBER, 4, CRITICAL, "enum protocol_phase")
+FIELD(6, phase, NUMBER, 4, CRITICAL, "1 auth, 2 account, 3 open_session, 4 close_session")
 FIELD(7, boot_id, TEXT, 36, CRITICAL, "/proc/sys/kernel/random/boot_id: no answer to another machine")
 FIELD(8, deadline_ms, NUMBER, 600000, PLAIN, "milliseconds that the client still waits")
 FIELD(9, module_version, TEXT, 32, PLAIN, "version of the asking module or program")

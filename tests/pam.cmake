@@ -15,3 +15,5 @@ unit_test(nss_mtls SOURCES ${PROJECT_SOURCE_DIR}/nss_mtls/group.c ${PROJECT_SOUR
 add_test(NAME unit.modules COMMAND ${PROJECT_SOURCE_DIR}/tests/health/modules.sh ${PROJECT_SOURCE_DIR}
     $<TARGET_FILE:pam_mtls> $<TARGET_FILE:nss_mtls>)
 set_tests_properties(unit.modules PROPERTIES LABELS unit TIMEOUT 60)
+add_test(NAME unit.protocol_doc COMMAND ${PROJECT_SOURCE_DIR}/tests/health/protocol_doc.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties(unit.protocol_doc PROPERTIES LABELS unit TIMEOUT 60)

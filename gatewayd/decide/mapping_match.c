@@ -67,6 +67,41 @@ static bool has_back_reference(const char *text)
     return false;
 }
 
+enum { GROUP_DEPTH_MAX = 4, COUNT_DIGITS_MAX = 2 };
+
+/* What follows "{": two numbers of two digits at most. */
+static bool is_large_count(const char *at)
+{
+    return !strchr(at, '}') || strspn(at, "0123456789") > COUNT_DIGITS_MAX ||
+           strcspn(at, "}") > 2 * COUNT_DIGITS_MAX + 1;
+}
+
+/* A repetition of a repetition: glibc copies what is repeated, so each level doubles the memory. */
+static bool is_costly(const char *text)
+{
+    bool repeated = false; /* what stands before was repeated */
+    size_t depth = 0;
+
+    for (const char *at = text; *at; at++) {
+        bool repeats = strchr("*+?{", *at) != NULL;
+
+        if (repeats && repeated)
+            return true;
+        if (*at == '{' && (at == text || at[-1] == ')' || is_large_count(at + 1)))
+            return true;
+        repeated = repeats;
+        depth += *at == '(';
+        depth -= *at == ')' && depth > 0;
+        if (depth > GROUP_DEPTH_MAX)
+            return true;
+        if (*at == '{')
+            at = strchr(at, '}');
+        else if (*at == '\\' && at[1])
+            at++;
+    }
+    return false;
+}
+
 static bool set_expression(struct mapping_match *match, struct bytes value, struct error *err)
 {
     size_t len = value.len;
@@ -77,6 +112,11 @@ static bool set_expression(struct mapping_match *match, struct bytes value, stru
                        match->text);
     if (has_back_reference(match->wanted))
         return err_set(err, REASON_CONFIG_VALUE, "no back references: %s", match->text);
+    if (is_costly(match->wanted))
+        return err_set(
+            err, REASON_CONFIG_VALUE,
+            "too costly: no repeated repetition, counts of two digits, groups %d deep: %s",
+            GROUP_DEPTH_MAX, match->text);
     if (regcomp(&match->expression, match->wanted, REG_EXTENDED) != 0)
         return err_set(err, REASON_CONFIG_VALUE, "malformed expression: %s", match->text);
     match->kind = MATCH_EXPRESSION;

@@ -27,7 +27,7 @@ void prescan_report(struct prescan_report *report, uint32_t line, const char *fm
     report->errors->found(report->errors->context, report->file, line, &err);
 }
 
-/* Tabs are the one control character inside a line. */
+/* Tabs are the one control character inside a line, but not inside a text. */
 static bool line_is_clean(struct bytes line)
 {
     while (line.len > 0) {
@@ -178,6 +178,8 @@ static void quoted_character(struct lexer *lexer, char quote)
             "a backslash in double quotes stands before \\ or \" only: use single quotes");
     if (c == '$' && next == '{')
         prescan_report(lexer->report, lexer->line, "\"${\" is not expanded here: write the value");
+    if (c == '\t')
+        prescan_report(lexer->report, lexer->line, "a tab inside of a text");
     decode(lexer, c);
     lexer->at++;
 }

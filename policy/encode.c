@@ -116,7 +116,7 @@ static struct policy_set *take_services(struct reader *r)
     struct policy_set *set;
 
     for (size_t i = 0; i < n; i++) {
-        name[i] = take_name(r, &names);
+        name[i] = take_text(r, &names, UINT16_MAX); /* as long as the configuration lets it be */
         confirmed[i] = reader_u8(r) == 1;
     }
     set = set_new(name, confirmed, n);

@@ -58,7 +58,7 @@ static bool read_order(struct rule *rule, struct arena *arena, struct bytes text
 static bool read_until(struct rule *rule, struct arena *arena, struct bytes text, struct error *err)
 {
     (void)arena;
-    if (!text_time_s(text, &rule->until_s))
+    if (!text_time_s(text, &rule->until_s) || rule->until_s < 0)
         return err_set(err, REASON_POLICY_VALUE,
                        "until is \"2027-03-31\" or \"2027-03-31T18:00:00Z\", not \"%.*s\"",
                        (int)text.len, (const char *)text.at);

@@ -5,6 +5,7 @@
  */
 #include "policy/source.h"
 
+#include "common/text.h"
 #include "policy/conditions.h"
 #include "policy/suggest.h"
 
@@ -221,11 +222,11 @@ static void hear(void *context, const char *file, uint32_t line, const struct er
 /* False when the text is not worth a scan. */
 static bool check_size(const struct source *source)
 {
-    size_t name_len = strlen(source->text->name);
+    struct bytes name = bytes_of(source->text->name);
 
-    if (name_len == 0 || name_len > POLICY_NAME_MAX)
+    if (name.len == 0 || name.len > POLICY_NAME_MAX || !text_is_clean(name))
         problems_say(source->problems, source->file, 1, REASON_POLICY_VALUE,
-                     "a file name has 1 to %d octets", POLICY_NAME_MAX);
+                     "a file name has 1 to %d octets and no control characters", POLICY_NAME_MAX);
     if (source->text->text.len <= POLICY_FILE_MAX)
         return true;
     problems_say(source->problems, source->file, 1, REASON_FILE_TOO_LARGE, "more than %d octets",

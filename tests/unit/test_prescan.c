@@ -130,6 +130,7 @@ static const struct {
      false},
     {"a carriage return", "a = 1\r\n", "1: carriage return: lines end in a newline alone\n", false},
     {"a control character", "a = \"\x01\"\n", "1: a control character, or not UTF-8\n", false},
+    {"a tab inside of a text", "a\t=\t\"x\ty\"\n", "1: a tab inside of a text\n", true},
     {"not UTF-8", "\na = \"\xff\"\n", "2: a control character, or not UTF-8\n", false},
     {"a byte order mark",
      "\xef\xbb\xbf"

@@ -3,10 +3,6 @@
  */
 #include "nss_mtls/mapping.h"
 
-#ifndef MTLS_NSS_SNAPSHOT
-#error "the build gives the path"
-#endif
-
 const char *mapping_path(void)
 {
     return MTLS_NSS_SNAPSHOT;

@@ -14,10 +14,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#ifndef PAM_MTLS_VERSION
-#error "the build gives the version"
-#endif
-
 enum {
     TEXT_SHOWN_MAX = 512, /* octets of the daemon's sentence */
     BOOT_ID_LEN = 36,

@@ -7,7 +7,7 @@ fuzz_target(nss_snapshot USES mtls::common)
 
 # The modules are loaded as guests, under the sanitizers too, by programs of our own.
 unit_test(pam_mtls SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/fake_decide.c
-    USES mtls::common ${PAM_LIBRARY} ${CMAKE_DL_LIBS})
+    ${PROJECT_SOURCE_DIR}/tests/unit/pam_application.c USES mtls::common ${PAM_LIBRARY} ${CMAKE_DL_LIBS})
 target_compile_definitions(test_pam_mtls PRIVATE PAM_MTLS_MODULE="$<TARGET_FILE:pam_mtls>")
 add_dependencies(test_pam_mtls pam_mtls)
 unit_test(nss_mtls SOURCES ${PROJECT_SOURCE_DIR}/nss_mtls/group.c ${PROJECT_SOURCE_DIR}/nss_mtls/mapping.c

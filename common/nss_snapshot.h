@@ -1,8 +1,9 @@
 #pragma once
 /*
  * The file that carries the directory's users and groups to libnss_mtls: its writer (directory) and
- * its bounded reader (the module). Pure: no I/O, no clock. A file is immutable: built aside, then
- * renamed over the old one, never changed or truncated in place, since readers have it mapped.
+ * its bounded reader (the module). Pure: no I/O, no clock. A file is immutable: built aside with
+ * mode 0644, renamed over the old one, never changed or truncated in place, since readers have it
+ * mapped. Let expires_s be when the directory's answers are too old (built_s + max_stale_live).
  * Layout in docs/protocol.md, "NSS snapshot".
  */
 #include "common/error.h"

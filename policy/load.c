@@ -156,7 +156,7 @@ static void compile_cidrs(struct loader *loader, const struct source *source, si
     struct network *at = arena_take(&loader->scope.set->arena, n, sizeof(*at));
     struct error err;
 
-    if ((n == 0 || n > SET_VALUES_MAX) && prescan_ok(source->scan)) {
+    if (n > SET_VALUES_MAX || (n == 0 && !source_mentions(source, section, "cidr"))) {
         (void)err_set(&err, REASON_POLICY_VALUE, "cidr has %zu values; 1 to %d are possible", n,
                       SET_VALUES_MAX);
         source_blame(source, section, &err);
@@ -273,6 +273,7 @@ static void compile_tests(struct loader *loader, const struct source *source, si
                           struct rule *rule)
 {
     size_t before = loader->problems.found;
+    bool mentioned = false;
     struct error err;
 
     rule->tests =
@@ -281,17 +282,18 @@ static void compile_tests(struct loader *loader, const struct source *source, si
         struct test test = {.fact = (enum policy_fact_id)(i / 2), .negative = i % 2};
         size_t n, field = source_field(source, section, condition_field(&test), &n);
 
+        mentioned |= source_mentions(source, section, condition_field(&test));
         if (!field)
             continue;
         compile_test(loader, source, field, n, &test);
         rule->tests[rule->n_tests++] = test;
     }
-    if (before != loader->problems.found || !prescan_ok(source->scan))
+    if (before != loader->problems.found)
         return;
     (void)err_set(&err, REASON_POLICY_VALUE,
                   "rule \"%s\" tests nothing: write users = {\"any\"} if that is meant",
                   rule->name);
-    if (rule->n_tests == 0)
+    if (!mentioned)
         source_blame(source, section, &err);
     check_confirmed(loader, source, section, rule);
 }

@@ -283,6 +283,11 @@ size_t source_field(const struct source *source, size_t section, const char *nam
     return *ret_n_values ? field : 0;
 }
 
+bool source_mentions(const struct source *source, size_t section, const char *name)
+{
+    return prescan_find(source->scan, section, name, NULL) != 0;
+}
+
 struct bytes source_value(const struct source *source, size_t field, size_t i)
 {
     return bytes_of(prescan_value(source->scan, field, i));

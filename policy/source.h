@@ -39,6 +39,8 @@ struct bytes source_title(const struct source *source, size_t section);
 /* The field of a section and its number of values; 0 when it is left out. */
 size_t source_field(const struct source *source, size_t section, const char *name,
                     size_t *ret_n_values);
+/* Whether the field is written at all, be it without values (the pre-scan has reported those). */
+bool source_mentions(const struct source *source, size_t section, const char *name);
 struct bytes source_value(const struct source *source, size_t field, size_t i);
 /* Adds a problem at a value, or at the item itself. */
 void source_blame(const struct source *source, size_t item, const struct error *err);

@@ -17,3 +17,4 @@ add_test(NAME unit.modules COMMAND ${PROJECT_SOURCE_DIR}/tests/health/modules.sh
 set_tests_properties(unit.modules PROPERTIES LABELS unit TIMEOUT 60)
 add_test(NAME unit.protocol_doc COMMAND ${PROJECT_SOURCE_DIR}/tests/health/protocol_doc.sh ${PROJECT_SOURCE_DIR})
 set_tests_properties(unit.protocol_doc PROPERTIES LABELS unit TIMEOUT 60)
+unit_test(pam_stacks USES mtls::common ${PAM_LIBRARY})

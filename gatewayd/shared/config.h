@@ -96,6 +96,8 @@ struct config *config_free(struct config *config); /* accepts NULL, returns NULL
 /* Between processes: table-driven, bounded; decode refuses what encode does not write. */
 void config_encode(const struct config *config, struct writer *out);
 bool config_decode(struct bytes in, struct config **ret_config, struct error *err) MUST_CHECK;
+/* Titles and values of the sections of one kind, without their places: for a hash. */
+void config_encode_values(const struct config *config, const char *section, struct writer *out);
 /* gatewayd --print-config: every option with its value, readable by config_load again. */
 void config_print(const struct config *config, struct writer *out);
 /* The rows as text for the man page and docs/options.md. */

@@ -278,7 +278,7 @@ static void check_spawn(struct config_loading *loading)
     for (size_t i = 0; i < config->n_spawn; i++) {
         const struct config_spawn *spawn = &config->spawn[i];
         size_t len =
-            strlen(config->gateway->run_dir) + strlen("/spawn/.sock") + strlen(spawn->title);
+            strlen(config->gateway->run_dir) + strlen("/spawn/") + strlen(spawn->title);
 
         if (spawn->command.n > 0 && spawn->command.at[0][0] != '/')
             config_found(loading, config_option_place(loading, "spawn", i, "command"),

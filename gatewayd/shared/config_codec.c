@@ -58,6 +58,24 @@ void config_encode(const struct config *config, struct writer *out)
     }
 }
 
+void config_encode_values(const struct config *config, const char *section, struct writer *out)
+{
+    size_t n_rows;
+    const struct config_section *rows = config_sections(&n_rows);
+
+    for (size_t i = 0; i < n_rows; i++) {
+        if (strcmp(rows[i].name, section) != 0)
+            continue;
+        for (size_t k = 0; k < config_count(config, &rows[i]); k++) {
+            const struct config_any *any = config_at(config, &rows[i], k);
+
+            writer_block16(out, bytes_of(any->title));
+            for (size_t o = 0; o < rows[i].n_options; o++)
+                encode_option(&rows[i].options[o], config_member(any, &rows[i].options[o]), out);
+        }
+    }
+}
+
 static const char *decode_text(struct reader *r, struct config_memory *memory)
 {
     struct bytes text = reader_block16(r);

@@ -567,8 +567,13 @@ static void gather(struct config_loading *loading)
     for (size_t kind = 0; kind < n; kind++) {
         struct config_kind_loading *list = &loading->kinds[kind];
 
-        if (!rows[kind].titled)
+        if (!rows[kind].titled) {
+            struct config_any *single = list->at[0].section;
+
+            if (single->place.line == 0 && loading->n_files > 0)
+                single->place.file = loading->files[0];
             continue;
+        }
         config_set_count(loading->config, &rows[kind], list->n);
         for (size_t i = 0; i < list->n; i++) {
             struct config_any *place = config_at(loading->config, &rows[kind], i);

@@ -27,5 +27,5 @@ const char *config_uri_scheme(const char *uri);
 /* ldap:// to a host that is not this machine. */
 bool config_uri_leaves_host(const char *uri);
 
-/* run_dir/spawn/ROW.sock must fit into an AF_UNIX address (sun_path of unix(7)). */
+/* run_dir/spawn/ROW must fit into an AF_UNIX address (sun_path of unix(7)). */
 enum { CONFIG_UNIX_PATH_MAX = 107 };

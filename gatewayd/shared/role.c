@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -255,9 +256,14 @@ static bool close_sandbox(struct role *role, struct error *err)
     struct sandbox sandbox = {.role = role->id, .max_files = limits_open_files(role->config)};
     char user[64], empty_dir[128];
 
+    if (!process->sandboxed)
+        return true;
     if (geteuid() == 0) {
+        /* directory resolves names: its root has copies of what the resolver reads. */
+        const char *root = role->id == PROCESS_DIRECTORY ? "resolver" : "empty";
+
         (void)snprintf(user, sizeof(user), "%s%s", prefix, process->user_suffix);
-        (void)snprintf(empty_dir, sizeof(empty_dir), "%s/empty", role->config->gateway->run_dir);
+        (void)snprintf(empty_dir, sizeof(empty_dir), "%s/%s", role->config->gateway->run_dir, root);
         sandbox.user = user;
         sandbox.empty_dir = empty_dir;
     }
@@ -391,6 +397,10 @@ int role_main(const struct role_calls *calls)
     struct runner *runner = xcalloc(1, sizeof(*runner));
 
     leave_signals_to_parent();
+    /* Times are UTC everywhere; without a zone libc would look for /etc/localtime again and again.
+     */
+    (void)setenv("TZ", "UTC0", 1);
+    tzset();
     log_open(process_of(calls->id)->name, LOG_LEVEL_INFO);
     runner->calls = calls;
     runner->role.id = calls->id;
@@ -400,5 +410,5 @@ int role_main(const struct role_calls *calls)
     runner->role.parent = channel_new(runner->role.loop, ROLE_PARENT_FD, calls->id, PROCESS_PARENT,
                                       0, &parent_calls, runner);
     ev_run(runner->role.loop, 0);
-    return 0;
+    _exit(0); /* no handlers at exit: they know nothing of a closed sandbox */
 }

@@ -6,6 +6,9 @@
  *
  * Life: exec'd with --role NAME -> CONFIGURE -> CHANNELs and FILEs -> START -> own user, sandbox ->
  * calls.start -> READY -> the loop. A reload is CONFIGURE, FILEs, START again: calls.reconfigure.
+ * With a reload come the files of the configuration again (certificates, keys, credentials, LDIF,
+ * upstream directories), but no listener, local socket, registry, locks or folder: those stay.
+ * Signals are the parent's: SIGTERM, SIGINT, SIGHUP and SIGPIPE are ignored in every role.
  */
 #include "gatewayd/shared/channel.h"
 #include "gatewayd/shared/config.h"
@@ -58,5 +61,5 @@ struct channel *role_channel(struct role *role, enum process_role peer, uint32_t
 void role_die(struct role *role, const struct error *why) __attribute__((noreturn));
 
 /* The roles: each is defined in the proc.c of its folder, and listed in main.c. */
-extern const struct role_calls load_role, edge_role, key_role, decide_role, directory_role,
-    audit_role;
+extern const struct role_calls spawn_role, load_role, edge_role, key_role, decide_role,
+    directory_role, audit_role;

@@ -1,0 +1,175 @@
+/*
+ * gatewayd: arguments and roles. As a daemon it becomes the parent, which starts this program again
+ * for each of the other processes. Runs in the foreground and logs to stderr.
+ */
+#include "common/log.h"
+#include "gatewayd/parent/check.h"
+#include "gatewayd/parent/parent.h"
+#include "gatewayd/shared/role.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/gatewayd/gatewayd.conf"
+enum { TEXT_MAX = 16 << 20 };
+
+static const struct role_calls *const roles[] = {
+    &spawn_role, &load_role, &edge_role, &key_role, &decide_role, &directory_role, &audit_role,
+};
+
+static const char usage[] =
+    "usage: gatewayd [-c FILE] [--check | --print-config]\n"
+    "       gatewayd --describe-options | --version | --help\n"
+    "\n"
+    "  -c, --config FILE     configuration (default " DEFAULT_CONFIG ")\n"
+    "      --check           check it and the files that it names; show every error\n"
+    "      --print-config    show every option with its value\n"
+    "      --describe-options  show every option with its form, default and meaning\n"
+    "      --version         show the version\n";
+
+enum {
+    OPTION_CHECK = 256,
+    OPTION_PRINT,
+    OPTION_DESCRIBE,
+    OPTION_VERSION,
+    OPTION_ROLE,
+    OPTION_HELP
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"print-config", no_argument, NULL, OPTION_PRINT},
+    {"describe-options", no_argument, NULL, OPTION_DESCRIBE},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"role", required_argument, NULL, OPTION_ROLE},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int print(struct writer *out)
+{
+    struct bytes text = writer_bytes(out);
+    bool good = fwrite(text.at, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+
+    writer_clear(out);
+    return good ? 0 : 1;
+}
+
+static int describe_options(void)
+{
+    struct writer out = writer_new(TEXT_MAX);
+
+    config_describe(&out);
+    return print(&out);
+}
+
+static void show_error(void *context, const char *file, uint32_t line, const struct error *err)
+{
+    size_t *n = context;
+
+    (*n)++;
+    if (line > 0)
+        (void)fprintf(stderr, "%s:%u: ", file, line);
+    else
+        (void)fprintf(stderr, "%s: ", file);
+    (void)fprintf(stderr, "%s: %s\n", reason_text(err->reason), err->detail);
+}
+
+/* argv[0] is the name that ps shows; the arguments behind it are wiped. */
+static void show_only_name(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        memset(argv[i], 0, strlen(argv[i]));
+}
+
+static int run_role(const char *name, int argc, char **argv)
+{
+    enum process_role role;
+
+    if (process_from_name(bytes_of(name), &role))
+        for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+            if (roles[i]->id == role && fcntl(ROLE_PARENT_FD, F_GETFD) >= 0) {
+                show_only_name(argc, argv);
+                return role_main(roles[i]);
+            }
+    (void)fprintf(stderr, "gatewayd: roles are started by gatewayd itself\n");
+    return 2;
+}
+
+/* Descriptors 0, 1 and 2 are never something else. */
+static bool fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return true;
+}
+
+static int run(const char *path, int mode)
+{
+    size_t n = 0;
+    struct config_errors errors = {.found = show_error, .context = &n};
+    struct config *config;
+    int status;
+
+    if (!config_load(path, &errors, &config))
+        return 1;
+    if (mode == 0)
+        return parent_check_files(config, &errors) ? parent_main(path, config) : 1;
+    if (mode == OPTION_CHECK) {
+        status = parent_check_files(config, &errors) ? 0 : 1;
+    } else {
+        struct writer out = writer_new(TEXT_MAX);
+
+        config_print(config, &out);
+        status = print(&out);
+    }
+    config_free(config);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = DEFAULT_CONFIG;
+    int mode = 0, option;
+
+    if (!fill_standard_descriptors())
+        return 1;
+    (void)setenv("TZ", "UTC0", 1);
+    tzset();
+    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case OPTION_ROLE:
+            return run_role(optarg, argc, argv);
+        case OPTION_DESCRIBE:
+            return describe_options();
+        case OPTION_VERSION:
+            return printf("gatewayd " MTLS_VERSION "\n") < 0;
+        case OPTION_HELP:
+            return fputs(usage, stdout) < 0;
+        case OPTION_CHECK:
+        case OPTION_PRINT:
+            mode = option;
+            break;
+        default:
+            (void)fputs(usage, stderr);
+            return 2;
+        }
+    if (optind != argc) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    return run(path, mode);
+}

@@ -1,0 +1,164 @@
+/*
+ * Listening sockets. Runs in the parent at start, with root's rights.
+ */
+#include "gatewayd/parent/sockets.h"
+
+#include "gatewayd/parent/privilege.h"
+#include "gatewayd/shared/config_value.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */ };
+
+static bool set_options(int fd, int family)
+{
+    int yes = 1, no = 0;
+
+    /* One port for all edges, and [::] is IPv4 too whatever the host's default. */
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0 &&
+           (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0);
+}
+
+static int open_listening(const char *text, struct error *err)
+{
+    struct sockaddr_storage sa;
+    struct address address;
+    socklen_t len;
+    int fd;
+
+    if (!address_parse_port(bytes_of(text), &address, err))
+        return -1;
+    if (!address_to_sockaddr(&address, &sa, &len))
+        abort(); /* a parsed address is a known one */
+    fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || !set_options(fd, sa.ss_family) || bind(fd, (struct sockaddr *)&sa, len) < 0 ||
+        listen(fd, BACKLOG) < 0) {
+        (void)err_set(err, REASON_SYSTEM, "address %s: %m", text);
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool open_listeners(struct sockets *sockets, const struct config *config, uint32_t n_edges,
+                           struct error *err)
+{
+    for (size_t i = 0; i < config->n_listener; i++)
+        for (size_t k = 0; k < config->listener[i].address.n; k++)
+            for (uint32_t slot = 0; slot < n_edges; slot++) {
+                int fd = open_listening(config->listener[i].address.at[k], err);
+
+                if (fd < 0)
+                    return err_in(err, "listener %s", config->listener[i].title);
+                sockets->listening = xrealloc(sockets->listening, sockets->n_listening + 1,
+                                              sizeof(*sockets->listening));
+                sockets->listening[sockets->n_listening++] =
+                    (struct listening_socket){.title = xstrdup(config->listener[i].title),
+                                              .index = (uint32_t)k,
+                                              .slot = slot,
+                                              .fd = fd};
+            }
+    return true;
+}
+
+/* Binds a name, in a directory that only root can write to, and gives it away. */
+static int bind_local(const char *path, int type, uid_t uid, gid_t gid, mode_t mode,
+                      struct error *err)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || strlen(path) >= sizeof(sa.sun_path)) {
+        (void)err_set(err, REASON_SYSTEM, "socket %s: %m", path);
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    (void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+    (void)unlink(path);
+    /* The mode is narrow until the owner is right. */
+    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+        (geteuid() == 0 && lchown(path, uid, gid) < 0) || chmod(path, mode) < 0) {
+        (void)err_set(err, REASON_SYSTEM, "socket %s: %m", path);
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool open_local(struct sockets *sockets, const struct config *config, struct error *err)
+{
+    char path[PATH_MAX];
+    uid_t uid;
+    gid_t gid;
+
+    if (!privilege_user(config, PROCESS_DECIDE, &uid, &gid, err))
+        return false;
+    (void)snprintf(path, sizeof(path), "%s/pam.sock", config->gateway->run_dir);
+    sockets->pam = bind_local(path, SOCK_SEQPACKET, uid, gid, 0666, err);
+    (void)snprintf(path, sizeof(path), "%s/control.sock", config->gateway->run_dir);
+    sockets->control =
+        sockets->pam < 0 ? -1 : bind_local(path, SOCK_SEQPACKET, uid, gid, 0666, err);
+    return sockets->control >= 0;
+}
+
+/* Root owns them and decide's group may connect; the folder lets nobody else in. */
+static bool open_spawn(struct sockets *sockets, const struct config *config, struct error *err)
+{
+    uid_t uid;
+    gid_t gid;
+
+    if (!privilege_user(config, PROCESS_DECIDE, &uid, &gid, err))
+        return false;
+    for (size_t i = 0; i < config->n_spawn; i++) {
+        char path[PATH_MAX];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%s/spawn/%s", config->gateway->run_dir,
+                       config->spawn[i].title);
+        fd = bind_local(path, SOCK_STREAM, 0, gid, 0660, err);
+        if (fd < 0 || listen(fd, BACKLOG) < 0) {
+            if (fd >= 0)
+                (void)close(fd);
+            return fd < 0 ? false : err_set(err, REASON_SYSTEM, "socket %s: %m", path);
+        }
+        sockets->spawn = xrealloc(sockets->spawn, sockets->n_spawn + 1, sizeof(*sockets->spawn));
+        sockets->spawn[sockets->n_spawn++] =
+            (struct spawn_socket){.title = xstrdup(config->spawn[i].title), .fd = fd};
+    }
+    return true;
+}
+
+bool sockets_open(struct sockets *sockets, const struct config *config, uint32_t n_edges,
+                  struct error *err)
+{
+    *sockets = (struct sockets){.pam = -1, .control = -1};
+    return open_listeners(sockets, config, n_edges, err) && open_local(sockets, config, err) &&
+           open_spawn(sockets, config, err);
+}
+
+void sockets_unlink(const struct config *config)
+{
+    static const char *const names[] = {"pam.sock", "control.sock", "gatewayd.pid"};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", config->gateway->run_dir, names[i]);
+        (void)unlink(path);
+    }
+    for (size_t i = 0; i < config->n_spawn; i++) {
+        (void)snprintf(path, sizeof(path), "%s/spawn/%s", config->gateway->run_dir,
+                       config->spawn[i].title);
+        (void)unlink(path);
+    }
+}

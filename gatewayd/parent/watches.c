@@ -1,0 +1,207 @@
+/*
+ * inotify on directories: files are usually replaced by renaming a new one over them, which only
+ * their directory sees. Runs in the parent.
+ */
+#include "gatewayd/parent/watches.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gatewayd/parent/children.h"
+#include "gatewayd/parent/loading.h"
+#include "gatewayd/shared/files.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SETTLE_MS = 100,      /* quiet time before a load: files come in groups */
+    SETTLE_MAX_MS = 1000, /* a load at the latest */
+    EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB,
+};
+
+static void add(struct watches *watches, const char *dir, const char *name, bool ldif)
+{
+    int wd = inotify_add_watch(watches->fd, dir, EVENTS | IN_ONLYDIR);
+
+    if (wd < 0) {
+        log_event(LOG_LEVEL_WARNING, "not_watched", "directory=%s errno=%d",
+                  log_quoted(bytes_of(dir)), errno);
+        return;
+    }
+    watches->at = xrealloc(watches->at, watches->n + 1, sizeof(*watches->at));
+    watches->at[watches->n++] =
+        (struct watch){.wd = wd, .name = name ? xstrdup(name) : NULL, .ldif = ldif};
+}
+
+/* A file by its directory; what a symbolic link leads to as well. */
+static void add_file(struct watches *watches, const char *path, bool ldif)
+{
+    char dir[PATH_MAX], real[PATH_MAX];
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    if (!slash || (size_t)(slash - path) >= sizeof(dir) - 1)
+        return;
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    add(watches, dir, slash + 1, ldif);
+    if (realpath(path, real) && strcmp(real, path) != 0)
+        add_file(watches, real, ldif);
+}
+
+static void add_crl(struct watches *watches, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        add(watches, path, NULL, false);
+    else
+        add_file(watches, path, false);
+}
+
+static void add_all(struct watches *watches, const struct config *config)
+{
+    for (size_t i = 0; i < config->n_ca; i++) {
+        add_file(watches, config->ca[i].anchors, false);
+        add_file(watches, config->ca[i].intermediates, false);
+        for (size_t k = 0; k < config->ca[i].crls.n; k++)
+            add_crl(watches, config->ca[i].crls.at[k]);
+    }
+    add(watches, config->policy->directory, NULL, false);
+    for (size_t i = 0; i < config->n_directory; i++)
+        for (size_t k = 0; k < config->directory[i].uri.n; k++)
+            if (strncmp(config->directory[i].uri.at[k], "file:", 5) == 0)
+                add_file(watches, config->directory[i].uri.at[k] + 5, true);
+}
+
+static void clear(struct watches *watches, struct ev_loop *loop)
+{
+    if (watches->fd >= 0) {
+        ev_io_stop(loop, &watches->io);
+        (void)close(watches->fd);
+    }
+    for (size_t i = 0; i < watches->n; i++)
+        free(watches->at[i].name);
+    free(watches->at);
+    watches->at = NULL;
+    watches->n = 0;
+}
+
+void watches_set(struct parent *parent)
+{
+    struct watches *watches = &parent->watches;
+
+    clear(watches, parent->loop);
+    watches->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watches->fd < 0) {
+        log_event(LOG_LEVEL_ERROR, "no_inotify", "errno=%d detail=\"changes need a reload\"",
+                  errno);
+        return;
+    }
+    add_all(watches, parent->config);
+    ev_io_set(&watches->io, watches->fd, EV_READ);
+    ev_io_start(parent->loop, &watches->io);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void note(struct watches *watches, const struct inotify_event *event)
+{
+    if (event->mask & IN_Q_OVERFLOW)
+        watches->load = watches->ldif = true;
+    for (size_t i = 0; i < watches->n; i++) {
+        const struct watch *watch = &watches->at[i];
+
+        if (watch->wd != event->wd)
+            continue;
+        if (watch->name && (event->len == 0 || strcmp(watch->name, event->name) != 0))
+            continue;
+        if (watch->ldif)
+            watches->ldif = true;
+        else
+            watches->load = true;
+    }
+}
+
+static void on_events(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct parent *parent = io->data;
+    struct watches *watches = &parent->watches;
+    _Alignas(struct inotify_event) char buffer[4096];
+    int64_t now_ms = clock_monotonic_ms();
+    bool before = watches->load || watches->ldif;
+    ssize_t n;
+
+    (void)events;
+    while ((n = read(watches->fd, buffer, sizeof(buffer))) > 0) {
+        const struct inotify_event *event;
+
+        for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*event) + event->len)) {
+            event = (const struct inotify_event *)(buffer + at);
+            note(watches, event);
+        }
+    }
+    if (!watches->load && !watches->ldif)
+        return;
+    if (!before)
+        watches->first_ms = now_ms;
+    else if (now_ms - watches->first_ms >= SETTLE_MAX_MS - SETTLE_MS)
+        return; /* the timer that runs is the last one */
+    ev_timer_stop(loop, &watches->settle);
+    ev_timer_set(&watches->settle, SETTLE_MS / 1000.0, 0.0);
+    ev_timer_start(loop, &watches->settle);
+}
+
+/* The content of a file: directory, to the process that follows it. */
+static void hand_over_ldif(struct parent *parent)
+{
+    for (size_t i = 0; i < parent->config->n_directory; i++) {
+        const struct config_directory *directory = &parent->config->directory[i];
+
+        for (size_t k = 0; k < directory->uri.n; k++) {
+            struct message_file file = {
+                .kind = FILE_LDIF, .name = bytes_of(directory->title), .index = (uint32_t)k};
+            struct error err;
+            int fd;
+
+            if (strncmp(directory->uri.at[k], "file:", 5) != 0)
+                continue;
+            fd = file_open(directory->uri.at[k] + 5, FILE_GUARD_TRUSTED, &err);
+            if (fd < 0) {
+                log_error("file_refused", &err, "%s", "");
+                continue;
+            }
+            children_tell(parent, PROCESS_DIRECTORY, MESSAGE_FILE, &file, fd);
+            (void)close(fd);
+        }
+    }
+}
+
+static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct parent *parent = timer->data;
+    struct watches *watches = &parent->watches;
+    bool load = watches->load, ldif = watches->ldif;
+
+    (void)loop;
+    (void)events;
+    watches->load = watches->ldif = false;
+    if (load)
+        loading_begin(parent, parent->config);
+    if (ldif)
+        hand_over_ldif(parent);
+    watches_set(parent); /* a directory may have been replaced, a link may lead elsewhere */
+}
+
+void watches_init(struct parent *parent)
+{
+    struct watches *watches = &parent->watches;
+
+    watches->fd = -1;
+    ev_init(&watches->io, on_events);
+    ev_init(&watches->settle, on_settled);
+    watches->io.data = watches->settle.data = parent;
+}

@@ -107,7 +107,7 @@ static bool copy_octets(int to, const char *from)
     AUTO(octets_freep) uint8_t *octets = NULL;
     int fd = open(from, O_RDONLY | O_CLOEXEC);
     size_t len = 0;
-    bool good = fd >= 0 && file_read(fd, RESOLVER_FILE_MAX, &octets, &len, NULL) &&
+    bool good = fd >= 0 && file_read_all(fd, RESOLVER_FILE_MAX, &octets, &len, NULL) &&
                 write(to, octets, len) == (ssize_t)len;
 
     if (fd >= 0)

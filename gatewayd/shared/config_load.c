@@ -649,7 +649,7 @@ static void load_descriptor(struct config_loading *loading, const char *name, in
 {
     AUTO(octets_freep) uint8_t *octets = NULL;
     size_t len = 0;
-    bool good = fd >= 0 && file_read(fd, FILE_OCTETS_MAX, &octets, &len, err);
+    bool good = fd >= 0 && file_read_all(fd, FILE_OCTETS_MAX, &octets, &len, err);
 
     if (fd >= 0)
         (void)close(fd);

@@ -127,7 +127,7 @@ int file_open_in(int dir, const char *name, enum file_guard guard, struct error 
     return fd;
 }
 
-bool file_read(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len, struct error *err)
+bool file_read_all(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len, struct error *err)
 {
     AUTO(octets_freep) uint8_t *octets = NULL;
     size_t len = 0, room = 0;

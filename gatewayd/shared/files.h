@@ -22,8 +22,8 @@ int file_open_dir(const char *path, struct error *err) MUST_CHECK;
 /* A file inside of such a directory, by its plain name. */
 int file_open_in(int dir, const char *name, enum file_guard guard, struct error *err) MUST_CHECK;
 /* Reads all of it from the start; the caller frees *ret_octets. FILE_TOO_LARGE above max. */
-bool file_read(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len,
-               struct error *err) MUST_CHECK;
+bool file_read_all(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len,
+                   struct error *err) MUST_CHECK;
 /* Names in a directory that end in `suffix` and do not begin with a dot, sorted, NULL at the end;
  * the caller frees each and the array. */
 char **file_names_in(int dir, const char *suffix, struct error *err) MUST_CHECK;

@@ -44,7 +44,7 @@ static char *open_and_read(const char *path, struct error *err)
     else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
         good = err_set(err, REASON_UPSTREAM_UNSAFE, "%s: others than root may change it", path);
     else
-        good = file_read(fd, FILE_MAX, &octets, &len, err);
+        good = file_read_all(fd, FILE_MAX, &octets, &len, err);
     (void)close(fd);
     if (!good)
         return NULL;

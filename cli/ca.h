@@ -6,8 +6,7 @@
  */
 #include "cli/options.h"
 #include "common/writer.h"
-
-#include <openssl/x509.h>
+#include "gatewayd/shared/x509_facts.h"
 
 enum {
     CA_SERIAL_LEN = 16, /* random octets of a serial number (RFC 5280 4.1.2.2: at most 20) */
@@ -98,7 +97,4 @@ bool ca_serial_text(const X509 *certificate, char out[CA_SERIAL_TEXT_MAX + 1],
                     struct error *err) MUST_CHECK;
 
 DEFINE_AUTO(EVP_PKEY *, pkey_freep, EVP_PKEY_free)
-DEFINE_AUTO(X509 *, x509_freep, X509_free)
-DEFINE_AUTO(X509_CRL *, x509_crl_freep, X509_CRL_free)
 DEFINE_AUTO(X509_REQ *, x509_req_freep, X509_REQ_free)
-DEFINE_AUTO(BIO *, bio_freep, BIO_free)

@@ -5,5 +5,6 @@
  */
 #include "cli/ctl.h"
 
+ctl_run ctl_check, ctl_verify, ctl_identity_show, ctl_identity_map, ctl_policy_check;
 ctl_run ctl_audit_verify, ctl_audit_tail, ctl_audit_show, ctl_explain;
 ctl_run ctl_ca_init, ctl_ca_issue, ctl_ca_revoke, ctl_ca_crl, ctl_ca_list;

@@ -25,30 +25,29 @@ bool files_path(const char *dir, const char *name, char out[FILES_PATH_MAX], str
     return true;
 }
 
-bool files_read(const char *path, size_t max, unsigned char **ret_octets, size_t *ret_len,
-                struct error *err)
+bool files_read_fd(int fd, const char *name, size_t max, unsigned char **ret_octets,
+                   size_t *ret_len, struct error *err)
 {
-    AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(octets_freep) unsigned char *octets = NULL;
     struct stat st;
     size_t len = 0, room;
 
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return err_set(err, REASON_FILE_UNREADABLE, "%s: %m", path);
+    if (fstat(fd, &st) != 0)
+        return err_set(err, REASON_FILE_UNREADABLE, "%s: %m", name);
     if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
-        return err_set(err, REASON_FILE_TOO_LARGE, "%s", path);
+        return err_set(err, REASON_FILE_TOO_LARGE, "%s", name);
     /* Pipes are read as well: their size is not known before. */
     room = S_ISREG(st.st_mode) ? (size_t)st.st_size : max;
     octets = malloc(room + 1);
     if (!octets)
-        return err_set(err, REASON_NO_MEMORY, "%s", path);
+        return err_set(err, REASON_NO_MEMORY, "%s", name);
     while (len < room) {
         ssize_t n = read(fd, octets + len, room - len);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return err_set(err, REASON_FILE_UNREADABLE, "%s: %m", path);
+            return err_set(err, REASON_FILE_UNREADABLE, "%s: %m", name);
         if (n == 0)
             break;
         len += (size_t)n;
@@ -57,6 +56,16 @@ bool files_read(const char *path, size_t max, unsigned char **ret_octets, size_t
     *ret_octets = STEAL(octets);
     *ret_len = len;
     return true;
+}
+
+bool files_read(const char *path, size_t max, unsigned char **ret_octets, size_t *ret_len,
+                struct error *err)
+{
+    AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, REASON_FILE_UNREADABLE, "%s: %m", path);
+    return files_read_fd(fd, path, max, ret_octets, ret_len, err);
 }
 
 static bool write_all(int fd, struct bytes content)

@@ -15,6 +15,9 @@ bool files_path(const char *dir, const char *name, char out[FILES_PATH_MAX],
 /* The whole file; the caller frees *ret_octets. A NUL stands behind the octets. */
 bool files_read(const char *path, size_t max, unsigned char **ret_octets, size_t *ret_len,
                 struct error *err) MUST_CHECK;
+/* The same from a descriptor, from where it stands; name is for errors. Keeps fd. */
+bool files_read_fd(int fd, const char *name, size_t max, unsigned char **ret_octets,
+                   size_t *ret_len, struct error *err) MUST_CHECK;
 enum files_existing { FILES_REPLACE, FILES_KEEP /* an existing file is an error */ };
 /* Durable when it returns true. */
 bool files_write(const char *path, struct bytes content, mode_t mode, enum files_existing existing,

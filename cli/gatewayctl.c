@@ -13,7 +13,14 @@
 #define CONFIG_PATH "/etc/gatewayd/gatewayd.conf"
 
 static const struct ctl_command commands[] = {
+    {"check", "", "Check configuration, files, policy and machine; all errors at once.", ctl_check},
     {"explain", "ID", "Say why a connection was allowed, denied or ended.", ctl_explain},
+    {"verify", "[--ca-file FILE] [OPTIONS] CERT", "Validate a certificate as the gateway would.",
+     ctl_verify},
+    {"identity show", "CERT", "Show every attribute of a certificate.", ctl_identity_show},
+    {"identity map", "--cert CERT [OPTIONS]",
+     "Find the account of a certificate; exit 0 one, 1 none, 3 unsure.", ctl_identity_map},
+    {"policy check", "[DIR]", "Check the policy files.", ctl_policy_check},
     {"audit verify", "[DIR]", "Check the log; exit 0 whole, 3 torn, 4 gap, 5 edited.",
      ctl_audit_verify},
     {"audit tail", "[-f] [-n N]", "Show the last records.", ctl_audit_tail},

@@ -165,7 +165,7 @@ struct bytes chain_leaf(const struct chain *chain)
 /* --- judging ---------------------------------------------------------------------------------- */
 
 /* The presented certificates one behind the other; the leaf is the first of them. */
-static struct bytes presented_octets(X509 *leaf, const STACK_OF(X509) *presented,
+static struct bytes presented_octets(X509 *leaf, const STACK_OF(X509) * presented,
                                      size_t *ret_leaf_len)
 {
     struct writer out = writer_new(SIZE_MAX / 2); /* libssl has limited what was presented */
@@ -195,7 +195,7 @@ static bool is_fresh(const struct edge *edge, const struct chain *chain, int64_t
 }
 
 static void judge_now(struct edge *edge, uint32_t listener, X509 *leaf,
-                      const STACK_OF(X509) *presented, struct verify_result *ret_result)
+                      const STACK_OF(X509) * presented, struct verify_result *ret_result)
 {
     struct verify_request request = {.now_s = clock_realtime_s()};
     AUTO(char_freep) char *cas = NULL;
@@ -234,7 +234,7 @@ static void renew(struct edge *edge, struct chain *chain, const struct verify_re
     chain->facts = facts_of(edge, result);
 }
 
-bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) *presented,
+bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) * presented,
                  struct chain **ret_chain, struct verify_result *ret_result)
 {
     struct chain_key key;

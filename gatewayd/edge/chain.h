@@ -59,14 +59,14 @@ struct chain_cache {
  * Judges what the client presented on this listener. True: *ret_chain is held for the caller, who
  * gives it back with chain_drop. False: result says why.
  */
-bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) *presented,
+bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) * presented,
                  struct chain **ret_chain, struct verify_result *ret_result) MUST_CHECK;
 /*
  * Judges a held chain under the trust data and time of now. facts of the chain are renewed when it
  * is good; else reason and detail say why not.
  */
 bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener,
-                       struct error *why) MUST_CHECK;
+                       struct error *why);
 void chain_drop(struct edge *edge, struct chain *chain);
 struct bytes chain_leaf(const struct chain *chain);
 /* After a reload: listeners may have other ca sections. Forgets what nobody holds. */

@@ -347,7 +347,8 @@ void child_end(struct child *child)
 static void log_end(const struct child *child, pid_t pid, int status)
 {
     const char *name = process_of(child->role)->name;
-    enum log_level level = child->wanted ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
+    bool expected = !child->wanted || child->parent->ending != ENDING_NOT;
+    enum log_level level = expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
 
     if (WIFSIGNALED(status))
         log_event(level, "process_ended", "process=%s slot=%u pid=%d signal=%d", name, child->slot,

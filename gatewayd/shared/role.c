@@ -38,6 +38,8 @@ struct runner {
         uint32_t slot;
     } early[PEERS_MAX]; /* CHANNELs before START: nobody reads from them yet */
     size_t n_early;
+    ev_timer drained;
+    bool quiet; /* nothing was left to do at the last look */
 };
 
 static struct runner *runner_of(struct role *role)
@@ -345,6 +347,48 @@ static void start_or_apply(struct runner *runner, const struct message_start *ms
     tell_failed(runner, msg->generation, &err);
 }
 
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* Who must be gone before a process that drains has heard everything; PROCESS__COUNT: nobody. */
+static enum process_role speaks_last(enum process_role role)
+{
+    if (role == PROCESS_DECIDE)
+        return PROCESS_EDGE;
+    return role == PROCESS_AUDIT ? PROCESS_DECIDE : PROCESS__COUNT;
+}
+
+static bool has_nothing_to_do(const struct runner *runner)
+{
+    for (size_t i = 0; i < runner->n_peers; i++)
+        if (channel_peer(runner->peers[i]) == speaks_last(runner->calls->id) ||
+            channel_queued(runner->peers[i]) > 0)
+            return false;
+    return true;
+}
+
+/* Two looks, so that what came with the last message has been worked off. */
+static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct runner *runner = timer->data;
+    bool nothing = has_nothing_to_do(runner);
+
+    (void)loop;
+    (void)events;
+    if (nothing && runner->quiet)
+        _exit(0);
+    runner->quiet = nothing;
+}
+
+/* DRAIN now: the role ends its sessions, and the process ends when it has told everything. */
+static void drain(struct runner *runner)
+{
+    if (ev_is_active(&runner->drained))
+        return;
+    ev_timer_init(&runner->drained, on_drained, 0.01, 0.01);
+    runner->drained.data = runner;
+    ev_timer_start(runner->role.loop, &runner->drained);
+}
+
 /* --- the parent ------------------------------------------------------------------------------- */
 
 static void parent_message(void *context, struct channel *channel, enum message_id id,
@@ -365,6 +409,11 @@ static void parent_message(void *context, struct channel *channel, enum message_
     case MESSAGE_START:
         close_quietly(fd);
         start_or_apply(runner, &msg->start);
+        break;
+    case MESSAGE_DRAIN:
+        handle(runner, channel, id, msg, fd);
+        if (msg->drain.now)
+            drain(runner);
         break;
     default:
         handle(runner, channel, id, msg, fd);

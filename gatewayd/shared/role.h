@@ -8,6 +8,7 @@
  * calls.start -> READY -> the loop. A reload is CONFIGURE, FILEs, START again: calls.reconfigure.
  * With a reload come the files of the configuration again (certificates, keys, credentials, LDIF,
  * upstream directories), but no listener, local socket, registry, locks or folder: those stay.
+ * DRAIN{now} ends the process by itself, after the role's handler, when everything has been sent.
  * Signals are the parent's: SIGTERM, SIGINT, SIGHUP and SIGPIPE are ignored in every role.
  */
 #include "gatewayd/shared/channel.h"

@@ -14,6 +14,17 @@
 
 static const struct ctl_command commands[] = {
     {"check", "", "Check configuration, files, policy and machine; all errors at once.", ctl_check},
+    {"status", "", "Show processes, ages of all sources, sessions, last denials.", ctl_status},
+    {"reload", "", "Read configuration, certificates, lists and policy again.", ctl_reload},
+    {"drain", "", "Take no new connections.", ctl_drain},
+    {"sessions list", "[FILTERS]", "Show live sessions.", ctl_sessions_list},
+    {"sessions show", "ID", "Show one live session.", ctl_sessions_show},
+    {"sessions kill", "ID | FILTERS", "End live sessions.", ctl_sessions_kill},
+    {"sessions end", "--pending", "Confirm what mass_end_guard holds back.", ctl_sessions_end},
+    {"lock add", "KIND VALUE [OPTIONS]", "Lock a user, group, certificate, issuer ... out.",
+     ctl_lock_add},
+    {"lock list", "", "Show all locks.", ctl_lock_list},
+    {"lock remove", "ID | KIND VALUE", "Take a lock away.", ctl_lock_remove},
     {"explain", "ID", "Say why a connection was allowed, denied or ended.", ctl_explain},
     {"verify", "[--ca-file FILE] [OPTIONS] CERT", "Validate a certificate as the gateway would.",
      ctl_verify},

@@ -206,20 +206,27 @@ static bool is_idle(const struct connection *c)
     return c->unsent.len == 0 && c->to_upstream.len == 0 && c->stash.len == 0;
 }
 
+/* The side that has finished first is why the session will have ended. */
+static void note_first_end(struct connection *c, bool done, enum reason reason)
+{
+    if (done && c->end_reason == REASON_OK)
+        c->end_reason = reason;
+}
+
 enum stage_result edge_relay(void *connection)
 {
     struct connection *c = connection;
     enum progress progress = pump_up(c);
 
+    note_first_end(c, c->client_done, REASON_CLIENT_CLOSED);
     if (progress == PROGRESS_OK)
         progress = pump_down(c);
+    note_first_end(c, c->upstream_done, REASON_UPSTREAM_CLOSED);
     ERR_clear_error();
     if (progress == PROGRESS_UPSTREAM_BROKE)
         return connection_end(c, REASON_UPSTREAM_CLOSED, LAST_WORD_NONE);
     if (progress == PROGRESS_CLIENT_BROKE || tls_too_many_key_updates(c))
         return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
-    if (c->end_reason == REASON_OK && (c->told_client || c->told_upstream))
-        c->end_reason = c->told_client ? REASON_UPSTREAM_CLOSED : REASON_CLIENT_CLOSED;
     if (c->told_client && c->told_upstream)
         return connection_end(c, c->end_reason, LAST_WORD_ALERT);
     if (is_idle(c))

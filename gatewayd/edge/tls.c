@@ -136,7 +136,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *context)
         return refuse_hello(c, REASON_TLS_FAILED, "no certificate", SSL_AD_INTERNAL_ERROR, alert);
     if (!route_select(c->edge->role->config, c->listener, &hello, known_name, &c->route))
         return refuse_hello(c, REASON_TLS_UNKNOWN_NAME, c->sni ? c->sni : "no server name",
-                            c->sni ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_MISSING_EXTENSION, alert);
+                            SSL_AD_UNRECOGNIZED_NAME, alert);
     (void)SSL_set_SSL_CTX(ssl, ctx);
     return SSL_CLIENT_HELLO_SUCCESS;
 }

@@ -1,0 +1,459 @@
+/* The processes and clients of edge_world.h. */
+#include "tests/unit/edge_world.h"
+
+#include "common/clock.h"
+#include "gatewayd/shared/memfd.h"
+#include "gatewayd/shared/role.h"
+#include "gatewayd/shared/trust_build.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char config_text[] =
+    "edges = 1\n"
+    "tls \"default\" { certificate = \"/none/server.pem\"  key = \"/none/server.key\" }\n"
+    "ca \"users\" { anchors = \"/none/ca.pem\"  revocation = \"if-present\" }\n"
+    "listener \"main\" { address = {\"127.0.0.1:8443\"}  tls = {\"default\"}  ca = {\"users\"}\n"
+    "                  handshake_timeout = \"3s\"  max_connections = 1000 }\n"
+    "service \"ssh\" { listener = {\"main\"}  sni = {\"ssh.example\"}  upstream = \"127.0.0.1:9\"\n"
+    "                protocol = \"ssh\" }\n"
+    "service \"echo\" { listener = {\"main\"}  sni = {\"echo.example\", \"*.any.example\"}\n"
+    "                 upstream = \"127.0.0.1:9\" }\n"
+    "service \"proto\" { listener = {\"main\"}  alpn = {\"proto/1\"}  upstream = \"127.0.0.1:9\" "
+    "}\n";
+
+static void config_error(void *context, const char *file, uint32_t line, const struct error *err)
+{
+    (void)context;
+    fail_msg("%s:%u: %s %s", file, line, reason_name(err->reason), err->detail);
+}
+
+static struct config *make_config(void)
+{
+    const struct config_errors errors = {.found = config_error};
+    struct config *config = NULL;
+
+    assert_true(config_parse("test.conf", bytes_of(config_text), &errors, &config));
+    return config;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+void edge_world_send(int fd, enum message_id id, const void *msg, int attached)
+{
+    struct writer out = writer_new(MESSAGE_MAX);
+    char room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part;
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+
+    message_encode(id, msg, &out);
+    part = (struct iovec){.iov_base = out.at, .iov_len = out.len};
+    if (attached >= 0) {
+        struct cmsghdr *c;
+
+        head.msg_control = room;
+        head.msg_controllen = sizeof(room);
+        c = CMSG_FIRSTHDR(&head);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &attached, sizeof(attached));
+    }
+    assert_true(writer_ok(&out));
+    assert_int_equal(sendmsg(fd, &head, MSG_NOSIGNAL), (ssize_t)out.len);
+    writer_clear(&out);
+}
+
+static bool receive(int fd, int timeout_ms, enum message_id *ret_id, union message *ret_msg,
+                    int *ret_fd)
+{
+    static uint8_t octets[MESSAGE_MAX];
+    char room[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {.iov_base = octets, .iov_len = sizeof(octets)};
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct cmsghdr *c;
+    struct error err;
+    ssize_t n;
+
+    if (poll(&poll_fd, 1, timeout_ms) != 1)
+        return false;
+    n = recvmsg(fd, &head, MSG_CMSG_CLOEXEC);
+    if (n <= 0)
+        return false;
+    *ret_fd = -1;
+    c = CMSG_FIRSTHDR(&head);
+    if (c)
+        memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+    assert_true(message_decode((struct bytes){octets, (size_t)n}, ret_id, ret_msg, &err));
+    return true;
+}
+
+void edge_world_expect(int fd, enum message_id id, union message *ret_msg, int *ret_fd)
+{
+    enum message_id got;
+    int attached;
+
+    do
+        if (!receive(fd, EDGE_WORLD_WAIT_MS, &got, ret_msg, &attached))
+            fail_msg("no %s came", message_name(id));
+    while (got == MESSAGE_COUNTERS && id != MESSAGE_COUNTERS);
+    if (got == MESSAGE_FAILED)
+        fail_msg("FAILED: %.*s", (int)ret_msg->failed.detail.len,
+                 (const char *)ret_msg->failed.detail.at);
+    if (got != id)
+        fail_msg("%s instead of %s", message_name(got), message_name(id));
+    if (ret_fd)
+        *ret_fd = attached;
+    else if (attached >= 0)
+        (void)close(attached);
+}
+
+bool edge_world_is_silent(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+    return poll(&poll_fd, 1, 150) == 0;
+}
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+static void make_pair(int pair[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+                     0);
+}
+
+static pid_t start_role(const struct role_calls *calls, int *ret_parent_end)
+{
+    int pair[2];
+    pid_t pid;
+
+    make_pair(pair);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)dup2(pair[1], ROLE_PARENT_FD);
+        (void)close_range(ROLE_PARENT_FD + 1, ~0U, 0);
+        if (geteuid() == 0 &&
+            (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0))
+            _exit(1);
+        _exit(role_main(calls));
+    }
+    (void)close(pair[1]);
+    *ret_parent_end = pair[0];
+    return pid;
+}
+
+static void send_config(int fd, const struct config *config)
+{
+    struct writer octets = writer_new(MESSAGE_MAX);
+    struct message_configure msg = {.slot = 0, .generation = 1};
+
+    config_encode(config, &octets);
+    msg.config = writer_bytes(&octets);
+    edge_world_send(fd, MESSAGE_CONFIGURE, &msg, -1);
+    writer_clear(&octets);
+}
+
+static int file_of(struct bytes octets)
+{
+    int fd = memfd_create("file", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, octets.at, octets.len), (ssize_t)octets.len);
+    free((void *)octets.at);
+    return fd;
+}
+
+static void send_file(int to, enum file_kind kind, const char *name, int fd)
+{
+    struct message_file msg = {.kind = (uint8_t)kind, .name = bytes_of(name), .index = 0};
+
+    edge_world_send(to, MESSAGE_FILE, &msg, fd);
+    (void)close(fd);
+}
+
+static void send_start(int to)
+{
+    struct message_start msg = {.generation = 1};
+    union message ready;
+
+    edge_world_send(to, MESSAGE_START, &msg, -1);
+    edge_world_expect(to, MESSAGE_READY, &ready, NULL);
+}
+
+static void send_channel(int to, enum process_role peer, int fd)
+{
+    struct message_channel msg = {.role = (uint8_t)peer, .slot = 0};
+
+    edge_world_send(to, MESSAGE_CHANNEL, &msg, fd);
+    (void)close(fd);
+}
+
+void edge_world_connect_key(struct edge_world *w)
+{
+    int pair[2];
+
+    make_pair(pair);
+    send_channel(w->key_parent, PROCESS_EDGE, pair[0]);
+    send_channel(w->edge_parent, PROCESS_KEY, pair[1]);
+}
+
+static void start_key(struct edge_world *w, const struct config *config)
+{
+    w->key = start_role(&key_role, &w->key_parent);
+    send_config(w->key_parent, config);
+    send_file(w->key_parent, FILE_KEY, "default", file_of(pki_key_pem(w->server_key)));
+    send_start(w->key_parent);
+}
+
+void edge_world_kill_key(struct edge_world *w)
+{
+    (void)kill(w->key, SIGKILL);
+    (void)waitpid(w->key, NULL, 0);
+    (void)close(w->key_parent);
+    w->key = 0;
+    /* The edge must have seen it. */
+    (void)usleep(50 * 1000);
+}
+
+void edge_world_new_key(struct edge_world *w)
+{
+    struct config *config = make_config();
+
+    start_key(w, config);
+    config_free(config);
+}
+
+void edge_world_new_decide(struct edge_world *w)
+{
+    int pair[2];
+
+    if (w->decide >= 0)
+        (void)close(w->decide);
+    make_pair(pair);
+    send_channel(w->edge_parent, PROCESS_DECIDE, pair[1]);
+    w->decide = pair[0];
+}
+
+static void listen_on_any_port(struct edge_world *w)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(sa);
+
+    w->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(w->listening, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(listen(w->listening, 128), 0);
+    assert_int_equal(getsockname(w->listening, (struct sockaddr *)&sa, &len), 0);
+    w->port = ntohs(sa.sin_port);
+}
+
+static void make_certificates(struct edge_world *w, EVP_PKEY *server_key)
+{
+    struct pki_spec server = {.cn = "gateway.example",
+                              .eku = "serverAuth",
+                              .san = "DNS:gateway.example,DNS:ssh.example,DNS:echo.example"};
+    struct pki_spec client = {.cn = "alice", .eku = "clientAuth", .serial = 77};
+
+    w->ca_key = pki_key();
+    w->server_key = server_key ? server_key : pki_key();
+    w->client_key = pki_key();
+    w->ca = pki_ca("CA", w->ca_key, NULL, w->ca_key, 1);
+    server.key = w->server_key;
+    client.key = w->client_key;
+    server.issuer = client.issuer = w->ca;
+    server.issuer_key = client.issuer_key = w->ca_key;
+    w->server = pki_make(&server);
+    w->client = pki_make(&client);
+}
+
+static void trust_error(void *context, const char *file, bool stops, const struct error *err)
+{
+    (void)context;
+    if (stops)
+        fail_msg("%s: %s %s", file, reason_name(err->reason), err->detail);
+}
+
+void edge_world_trust(struct edge_world *w, uint64_t revoked)
+{
+    const struct trust_errors errors = {.found = trust_error};
+    struct config *config = make_config();
+    struct trust_build *build = trust_build_new(config, &errors);
+    struct writer octets = writer_new(1 << 20);
+    struct message_trust msg = {.generation = ++w->trust_generation};
+    struct bytes file = pki_pem(&w->ca, 1);
+    struct error err;
+    int fd;
+
+    trust_build_anchors(build, 0, "ca.pem", file);
+    free((void *)file.at);
+    if (revoked) {
+        X509_CRL *crl = pki_crl(w->ca, w->ca_key, &revoked, 1, -60, 3600);
+
+        file = pki_crl_octets(crl, true);
+        trust_build_crl(build, 0, "crl.pem", file);
+        free((void *)file.at);
+        X509_CRL_free(crl);
+    }
+    assert_true(trust_build_finish(build, clock_realtime_s(), &octets));
+    fd = memfd_new("trust", writer_bytes(&octets), &err);
+    assert_true(fd >= 0);
+    edge_world_send(w->edge_parent, MESSAGE_TRUST, &msg, fd);
+    (void)close(fd);
+    writer_clear(&octets);
+    trust_build_free(build);
+    config_free(config);
+}
+
+void edge_world_start(struct edge_world *w, EVP_PKEY *server_key)
+{
+    struct config *config = make_config();
+    union message done;
+
+    *w = (struct edge_world){.decide = -1};
+    (void)signal(SIGPIPE, SIG_IGN);
+    make_certificates(w, server_key);
+    listen_on_any_port(w);
+    w->edge = start_role(&edge_role, &w->edge_parent);
+    send_config(w->edge_parent, config);
+    send_file(w->edge_parent, FILE_CERTIFICATE, "default", file_of(pki_pem(&w->server, 1)));
+    send_file(w->edge_parent, FILE_LISTENER, "main", dup(w->listening));
+    start_key(w, config);
+    edge_world_connect_key(w);
+    edge_world_new_decide(w);
+    edge_world_trust(w, 0);
+    send_start(w->edge_parent);
+    edge_world_expect(w->decide, MESSAGE_RESUME_DONE, &done, NULL);
+    edge_world_expect(w->decide, MESSAGE_CHAINS_DONE, &done, NULL);
+    config_free(config);
+}
+
+static void stop_process(pid_t pid, int parent_end)
+{
+    if (pid <= 0)
+        return;
+    (void)close(parent_end); /* the parent is gone: the process ends */
+    (void)waitpid(pid, NULL, 0);
+}
+
+void edge_world_stop(struct edge_world *w)
+{
+    stop_process(w->edge, w->edge_parent);
+    stop_process(w->key, w->key_parent);
+    (void)close(w->decide);
+    (void)close(w->listening);
+    X509_free(w->ca);
+    X509_free(w->server);
+    X509_free(w->client);
+    EVP_PKEY_free(w->ca_key);
+    EVP_PKEY_free(w->server_key);
+    EVP_PKEY_free(w->client_key);
+}
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+static void set_protocol(SSL *ssl, const char *alpn)
+{
+    uint8_t list[64];
+    size_t len = strlen(alpn);
+
+    list[0] = (uint8_t)len;
+    memcpy(list + 1, alpn, len);
+    (void)SSL_set_alpn_protos(ssl, list, (unsigned)(len + 1));
+}
+
+static int connect_to(const struct edge_world *w)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET,
+                             .sin_port = htons(w->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval limit = {.tv_sec = EDGE_WORLD_WAIT_MS / 1000};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    return fd;
+}
+
+int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
+                        struct edge_client *ret_client)
+{
+    struct edge_client client = {.ctx = SSL_CTX_new(TLS_client_method()), .fd = connect_to(w)};
+
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(client.ctx), w->ca);
+    SSL_CTX_set_verify(client.ctx, SSL_VERIFY_PEER, NULL);
+    if (spec->certificate) {
+        assert_int_equal(SSL_CTX_use_certificate(client.ctx, spec->certificate), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(client.ctx, spec->key), 1);
+    }
+    if (spec->sigalgs)
+        assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx, spec->sigalgs), 1);
+    client.ssl = SSL_new(client.ctx);
+    SSL_set_fd(client.ssl, client.fd);
+    if (spec->sni)
+        SSL_set_tlsext_host_name(client.ssl, spec->sni);
+    if (spec->alpn)
+        set_protocol(client.ssl, spec->alpn);
+    *ret_client = client;
+    ERR_clear_error();
+    return SSL_connect(client.ssl);
+}
+
+void edge_client_free(struct edge_client *client)
+{
+    SSL_free(client->ssl);
+    SSL_CTX_free(client->ctx);
+    (void)close(client->fd);
+    ERR_clear_error();
+}
+
+bool edge_client_read(struct edge_client *client, void *out, size_t len)
+{
+    size_t have = 0;
+
+    while (have < len) {
+        int n = SSL_read(client->ssl, (uint8_t *)out + have, (int)(len - have));
+
+        if (n <= 0)
+            return false;
+        have += (size_t)n;
+    }
+    return true;
+}
+
+int edge_client_end(struct edge_client *client, uint8_t *out, size_t room, size_t *ret_len)
+{
+    enum { ALERT_BASE = SSL_AD_REASON_OFFSET };
+    int n, code;
+
+    *ret_len = 0;
+    ERR_clear_error();
+    while (*ret_len < room &&
+           (n = SSL_read(client->ssl, out + *ret_len, (int)(room - *ret_len))) > 0)
+        *ret_len += (size_t)n;
+    if (SSL_get_error(client->ssl, n) == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    code = ERR_GET_REASON(ERR_peek_error());
+    ERR_clear_error();
+    return code > ALERT_BASE && code < ALERT_BASE + 256 ? code - ALERT_BASE : -1;
+}

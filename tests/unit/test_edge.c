@@ -209,7 +209,7 @@ static void test_client_is_cut(void **state)
     close_session(&live);
 }
 
-enum { BULK = 6 << 20, PIECE = 50000 };
+enum { BULK = 20 << 20, PIECE = 50000 };
 
 static uint8_t bulk_octet(size_t at)
 {

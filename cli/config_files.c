@@ -6,7 +6,7 @@
 #include "cli/files.h"
 
 #include "common/clock.h"
-#include "gatewayd/parent/grants.h"
+#include "gatewayd/shared/grants.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 

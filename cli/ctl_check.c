@@ -8,11 +8,11 @@
 
 #include "common/clock.h"
 #include "gatewayd/decide/mapping.h"
-#include "gatewayd/parent/privilege.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/limits.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
+#include "gatewayd/shared/service_users.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -196,7 +196,7 @@ static void check_machine(const struct config *config, struct findings *findings
     /* An ordinary user's limits say little about the daemon's. */
     if (!limits_check(config, &err))
         findings_add(findings, gateway->place.file, gateway->place.line, geteuid() != 0, &err);
-    if (geteuid() == 0 && !privilege_check_users(config, &err))
+    if (geteuid() == 0 && !service_users_check(config, &err))
         findings_add(findings, gateway->place.file, gateway->place.line, false, &err);
     check_spawn(config, findings);
     check_audit(config, findings);

@@ -3,9 +3,9 @@
  * for each of the other processes. Runs in the foreground and logs to stderr.
  */
 #include "common/log.h"
-#include "gatewayd/parent/check.h"
 #include "gatewayd/parent/parent.h"
 #include "gatewayd/shared/role.h"
+#include "gatewayd/shared/start_check.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -124,9 +124,9 @@ static int run(const char *path, int mode)
     if (!config_load(path, &errors, &config))
         return 1;
     if (mode == 0)
-        return parent_check_files(config, &errors) ? parent_main(path, config) : 1;
+        return start_check(config, &errors) ? parent_main(path, config) : 1;
     if (mode == OPTION_CHECK) {
-        status = parent_check_files(config, &errors) ? 0 : 1;
+        status = start_check(config, &errors) ? 0 : 1;
     } else {
         struct writer out = writer_new(TEXT_MAX);
 

@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "gatewayd/parent/grants.h"
+#include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/shared/config_value.h"
 #include "gatewayd/shared/memfd.h"
@@ -225,7 +225,7 @@ bool child_configure(struct child *child, const struct config *config, uint32_t 
     struct message_start start = {.generation = generation};
 
     return send_config(child, config, generation) &&
-           grants_give(child->parent, config, child, again, &sink, errors) &&
+           handover_give(child, config, again, &sink, errors) &&
            channel_send(child->channel, MESSAGE_START, &start, -1);
 }
 

@@ -5,8 +5,8 @@
 #include "gatewayd/parent/folders.h"
 
 #include "common/log.h"
-#include "gatewayd/parent/privilege.h"
 #include "gatewayd/shared/files.h"
+#include "gatewayd/shared/service_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,9 +61,9 @@ static bool make_one(const struct config *config, const struct folder *folder, s
     good = true;
     if (geteuid() == 0) {
         good = (folder->owner == PROCESS__COUNT ||
-                privilege_user(config, folder->owner, &uid, &none, err)) &&
+                service_user(config, folder->owner, &uid, &none, err)) &&
                (folder->group == PROCESS__COUNT ||
-                privilege_user(config, folder->group, &(uid_t){0}, &gid, err));
+                service_user(config, folder->group, &(uid_t){0}, &gid, err));
         if (good && fchown(fd, uid, gid) < 0)
             good = err_set(err, REASON_FILE_WRITE, "%s: %m", path);
     }

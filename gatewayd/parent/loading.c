@@ -7,10 +7,9 @@
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/reload.h"
-#include "gatewayd/shared/config_table.h"
+#include "gatewayd/shared/hash.h"
 #include "gatewayd/shared/xalloc.h"
 
-#include <openssl/sha.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,18 +219,11 @@ bool loading_ended(struct parent *parent, pid_t pid, int status)
 static struct hash policy_version(const struct config *config, const struct hash *octets)
 {
     AUTO(writer_clear) struct writer out = writer_new(CONFIG_OCTETS_MAX);
-    struct hash version;
 
     writer_put(&out, (struct bytes){octets->octets, HASH_LEN});
     config_encode_values(config, "mapping", &out);
     config_encode_values(config, "service", &out);
-    (void)SHA256(out.at, out.len, version.octets);
-    return version;
-}
-
-static bool same(const struct hash *a, const struct hash *b)
-{
-    return memcmp(a->octets, b->octets, HASH_LEN) == 0;
+    return hash_of(writer_bytes(&out));
 }
 
 /* Takes a result unless it is what is in force already. */
@@ -244,7 +236,8 @@ static bool take(struct parent *parent, enum loaded_kind kind)
         return false;
     if (kind == LOADED_POLICY)
         sent = policy_version(parent->config, &result->version);
-    if (now->fd >= 0 && same(&now->version, &result->version) && same(&now->sent_version, &sent))
+    if (now->fd >= 0 && hash_equal(&now->version, &result->version) &&
+        hash_equal(&now->sent_version, &sent))
         return false;
     result->generation = now->generation + 1;
     result->sent_version = sent;

@@ -9,7 +9,6 @@
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/folders.h"
-#include "gatewayd/parent/grants.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/parent/logins.h"
 #include "gatewayd/parent/notify.h"
@@ -19,6 +18,7 @@
 #include "gatewayd/parent/watches.h"
 #include "gatewayd/shared/limits.h"
 #include "gatewayd/shared/registry_len.h"
+#include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <fcntl.h>
@@ -180,7 +180,7 @@ static void watch_signals(struct parent *parent)
 
 static bool open_everything(struct parent *parent, uint32_t n_edges, struct error *err)
 {
-    if (!privilege_check_users(parent->config, err) || !limits_raise(parent->config, err) ||
+    if (!service_users_check(parent->config, err) || !limits_raise(parent->config, err) ||
         !folders_make(parent->config, err) || !notify_pid_file(parent, err) ||
         !sockets_open(&parent->sockets, parent->config, n_edges, err))
         return false;

@@ -9,11 +9,11 @@
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/folders.h"
-#include "gatewayd/parent/grants.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/parent/watches.h"
+#include "gatewayd/shared/grants.h"
 #include "gatewayd/shared/limits.h"
 
 enum { APPLY_DEADLINE_S = 10 };

@@ -3,8 +3,8 @@
  */
 #include "gatewayd/parent/sockets.h"
 
-#include "gatewayd/parent/privilege.h"
 #include "gatewayd/shared/config_value.h"
+#include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <errno.h>
@@ -102,7 +102,7 @@ static bool open_local(struct sockets *sockets, const struct config *config, str
     uid_t uid;
     gid_t gid;
 
-    if (!privilege_user(config, PROCESS_DECIDE, &uid, &gid, err))
+    if (!service_user(config, PROCESS_DECIDE, &uid, &gid, err))
         return false;
     (void)snprintf(path, sizeof(path), "%s/pam.sock", config->gateway->run_dir);
     sockets->pam = bind_local(path, SOCK_SEQPACKET, uid, gid, 0666, err);
@@ -118,7 +118,7 @@ static bool open_spawn(struct sockets *sockets, const struct config *config, str
     uid_t uid;
     gid_t gid;
 
-    if (!privilege_user(config, PROCESS_DECIDE, &uid, &gid, err))
+    if (!service_user(config, PROCESS_DECIDE, &uid, &gid, err))
         return false;
     for (size_t i = 0; i < config->n_spawn; i++) {
         char path[PATH_MAX];

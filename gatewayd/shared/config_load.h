@@ -33,6 +33,9 @@ struct config_loading {
 /* Notes an error; all are reported at the end in the order of files and lines. */
 void config_found(struct config_loading *loading, struct config_place place, enum reason reason,
                   const char *fmt, ...) PRINTF(4, 5);
+/* One more section of a kind. Valid until the next one is added. */
+struct config_instance *config_add_instance(struct config_loading *loading, size_t kind,
+                                            struct config_any *section);
 /* Where the option of the i-th section of a kind stands, or else that section. */
 struct config_place config_option_place(const struct config_loading *loading, const char *section,
                                         size_t i, const char *option);

@@ -155,18 +155,14 @@ static bool uses_directories(enum process_role role)
 
 /* --- seccomp ---------------------------------------------------------------------------------- */
 
-#define L   (1u << PROCESS_LOAD)
-#define E   (1u << PROCESS_EDGE)
-#define K   (1u << PROCESS_KEY)
-#define C   (1u << PROCESS_DECIDE)
-#define D   (1u << PROCESS_DIRECTORY)
-#define A   (1u << PROCESS_AUDIT)
-#define ALL (L | E | K | C | D | A)
-#ifdef MTLS_SANITIZE
-#define SANITIZER ALL
-#else
-#define SANITIZER 0u
-#endif
+#define L         (1u << PROCESS_LOAD)
+#define E         (1u << PROCESS_EDGE)
+#define K         (1u << PROCESS_KEY)
+#define C         (1u << PROCESS_DECIDE)
+#define D         (1u << PROCESS_DIRECTORY)
+#define A         (1u << PROCESS_AUDIT)
+#define ALL       (L | E | K | C | D | A)
+#define SANITIZER (SANDBOX_WITH_SANITIZER ? ALL : 0u)
 
 enum condition { ANY, NO_EXEC, NOT_CWD };
 

@@ -2,8 +2,10 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/messages.c shared/channel.c shared/process.c shared/role.c
     shared/sandbox.c shared/sandbox_try_none.c
     shared/audit_json.c shared/audit_record.c
-    shared/config.c shared/config_load.c shared/config_check.c shared/config_value.c
+    shared/config.c shared/config_load.c shared/config_text.c shared/config_name.c
+    shared/config_option.c shared/config_check.c shared/config_value.c
     shared/config_codec.c shared/config_print.c shared/files.c
+    shared/grants.c shared/service_users.c shared/start_check.c shared/hash.c
     shared/limits.c shared/memfd.c shared/xalloc.c)
 list(APPEND GATEWAYD_SOURCES shared/trust.c shared/trust_build.c shared/crl_build.c shared/verify.c
     shared/x509_facts.c shared/file_read.c)

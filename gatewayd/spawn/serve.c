@@ -6,6 +6,7 @@
 #include "gatewayd/spawn/serve.h"
 
 #include "common/log.h"
+#include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/xalloc.h"
 #include "gatewayd/spawn/pam_stack.h"
 
@@ -14,7 +15,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -234,23 +234,6 @@ static bool find_user(const char *name, struct passwd *ret_user, struct error *e
     return true;
 }
 
-static bool find_decide(struct serve *serve, struct error *err)
-{
-    struct passwd user;
-    char name[64];
-
-    serve->decide = geteuid();
-    if (serve->decide != 0)
-        return true;
-    (void)snprintf(name, sizeof(name), "%s%s", serve->role->config->gateway->user,
-                   process_of(PROCESS_DECIDE)->user_suffix);
-    if (!find_user(name, &user, err))
-        return false;
-    serve->decide = user.pw_uid;
-    free(user.pw_name);
-    return true;
-}
-
 bool serve_start(struct serve *serve, struct error *err)
 {
     /* Nobody waits for what was started: the kernel reaps it. */
@@ -258,7 +241,7 @@ bool serve_start(struct serve *serve, struct error *err)
 
     if (sigaction(SIGCHLD, &no_zombies, NULL) < 0)
         return err_set(err, REASON_SYSTEM, "sigaction: %m");
-    if (!find_decide(serve, err))
+    if (!service_user(serve->role->config, PROCESS_DECIDE, &serve->decide, &(gid_t){0}, err))
         return false;
     ev_init(&serve->pause, on_pause_over);
     serve->pause.data = serve;

@@ -8,4 +8,4 @@
  * Opens every file that the configuration names, as the parent would (owner, mode, path), and
  * checks service users and the limit of open files. All errors are told.
  */
-bool parent_check_files(const struct config *config, const struct config_errors *errors) MUST_CHECK;
+bool start_check(const struct config *config, const struct config_errors *errors) MUST_CHECK;

@@ -1,18 +1,18 @@
 /*
  * The check of files, users and limits. Runs in the parent before it starts, and in gatewayctl.
  */
-#include "gatewayd/parent/check.h"
+#include "gatewayd/shared/start_check.h"
 
-#include "gatewayd/parent/grants.h"
-#include "gatewayd/parent/privilege.h"
+#include "gatewayd/shared/grants.h"
 #include "gatewayd/shared/limits.h"
+#include "gatewayd/shared/service_users.h"
 
-bool parent_check_files(const struct config *config, const struct config_errors *errors)
+bool start_check(const struct config *config, const struct config_errors *errors)
 {
     bool good = grants_check(config, errors);
     struct error err;
 
-    if (!privilege_check_users(config, &err)) {
+    if (!service_users_check(config, &err)) {
         good = false;
         errors->found(errors->context, config->gateway->place.file, config->gateway->place.line,
                       &err);

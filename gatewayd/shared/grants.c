@@ -1,0 +1,190 @@
+/*
+ * Opens the files that a configuration names. Runs in the parent and in gatewayctl; trusts the
+ * paths as far as files.c lets it.
+ */
+#include "gatewayd/shared/grants.h"
+
+#include "gatewayd/shared/files.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct giving {
+    const struct config *config;
+    const struct grant_sink *sink;
+    const struct config_errors *errors;
+    bool good;
+};
+
+static void found(struct giving *giving, const struct config_place *place, const struct error *err)
+{
+    giving->good = false;
+    giving->errors->found(giving->errors->context, place->file, place->line, err);
+}
+
+/* Hands fd over and closes it. */
+static void give(struct giving *giving, enum file_kind kind, const char *name, size_t index, int fd)
+{
+    if (!giving->sink->file(giving->sink->context, kind, name, (uint32_t)index, fd))
+        giving->good = false;
+    (void)close(fd);
+}
+
+static void give_file(struct giving *giving, const struct config_place *place, enum file_kind kind,
+                      const char *path, const char *name, size_t index)
+{
+    static const bool secret[FILE__COUNT] = {
+        [FILE_KEY] = true, [FILE_LDAP_PASSWORD] = true, [FILE_LDAP_KEY] = true};
+    struct error err;
+    int fd;
+
+    if (!path)
+        return;
+    fd = file_open(path, secret[kind] ? FILE_GUARD_SECRET : FILE_GUARD_TRUSTED, &err);
+    if (fd < 0)
+        found(giving, place, &err);
+    else
+        give(giving, kind, name, index, fd);
+}
+
+/* The files of a directory whose names end in this. */
+static void give_files_in(struct giving *giving, const struct config_place *place,
+                          enum file_kind kind, const char *dir, const char *suffix, size_t index)
+{
+    struct error err;
+    int dir_fd = file_open_dir(dir, &err);
+    char **names = dir_fd >= 0 ? file_names_in(dir_fd, suffix, &err) : NULL;
+
+    if (!names)
+        found(giving, place, &err);
+    for (size_t i = 0; names && names[i]; i++) {
+        int fd = file_open_in(dir_fd, names[i], FILE_GUARD_TRUSTED, &err);
+        char path[PATH_MAX + NAME_MAX + 2];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        if (fd < 0) {
+            (void)err_in(&err, "%s", dir);
+            found(giving, place, &err);
+        } else {
+            give(giving, kind, kind == FILE_POLICY ? names[i] : path, index, fd);
+        }
+    }
+    file_names_free(names);
+    if (dir_fd >= 0)
+        (void)close(dir_fd);
+}
+
+/* --- one function per row --------------------------------------------------------------------- */
+
+static void give_certificates(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_tls; i++) {
+        const struct config_tls *tls = &giving->config->tls[i];
+
+        give_file(giving, &tls->place, FILE_CERTIFICATE, tls->certificate, tls->title, i);
+    }
+}
+
+static void give_keys(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_tls; i++) {
+        const struct config_tls *tls = &giving->config->tls[i];
+
+        give_file(giving, &tls->place, FILE_KEY, tls->key, tls->title, i);
+    }
+}
+
+static void give_crl(struct giving *giving, const struct config_ca *ca, const char *path,
+                     size_t index)
+{
+    static const char *const suffixes[] = {".crl", ".pem", ".der"};
+    struct stat st;
+
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        give_file(giving, &ca->place, FILE_CRL, path, path, index);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+        give_files_in(giving, &ca->place, FILE_CRL, path, suffixes[i], index);
+}
+
+static void give_trust(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_ca; i++) {
+        const struct config_ca *ca = &giving->config->ca[i];
+
+        give_file(giving, &ca->place, FILE_ANCHORS, ca->anchors, ca->title, i);
+        give_file(giving, &ca->place, FILE_INTERMEDIATES, ca->intermediates, ca->title, i);
+        for (size_t k = 0; k < ca->crls.n; k++)
+            give_crl(giving, ca, ca->crls.at[k], i);
+    }
+}
+
+static void give_policy(struct giving *giving)
+{
+    const struct config_policy *policy = giving->config->policy;
+
+    give_files_in(giving, &policy->place, FILE_POLICY, policy->directory, ".conf", 0);
+}
+
+static void give_directory_files(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_directory; i++) {
+        const struct config_directory *d = &giving->config->directory[i];
+
+        for (size_t k = 0; k < d->uri.n; k++)
+            if (strncmp(d->uri.at[k], "file:", 5) == 0)
+                give_file(giving, &d->place, FILE_LDIF, d->uri.at[k] + 5, d->title, k);
+        give_file(giving, &d->place, FILE_LDAP_PASSWORD, d->password_file, d->title, i);
+        give_file(giving, &d->place, FILE_LDAP_CERTIFICATE, d->certificate, d->title, i);
+        give_file(giving, &d->place, FILE_LDAP_KEY, d->key, d->title, i);
+        give_file(giving, &d->place, FILE_LDAP_CA, d->ca, d->title, i);
+    }
+}
+
+static const struct grant {
+    enum process_role role;
+    void (*give)(struct giving *giving);
+} grants[] = {
+    {PROCESS_LOAD, give_trust},
+    {PROCESS_LOAD, give_policy},
+    {PROCESS_EDGE, give_certificates},
+    {PROCESS_KEY, give_keys},
+    {PROCESS_DIRECTORY, give_directory_files},
+};
+
+bool grants_give(const struct config *config, enum process_role role, const struct grant_sink *sink,
+                 const struct config_errors *errors)
+{
+    struct giving giving = {.config = config, .sink = sink, .errors = errors, .good = true};
+
+    for (size_t i = 0; i < ARRAY_LEN(grants); i++)
+        if (role == PROCESS__COUNT || grants[i].role == role)
+            grants[i].give(&giving);
+    return giving.good;
+}
+
+bool grants_look(const struct config *config, const struct grant_sink *sink,
+                 const struct config_errors *errors)
+{
+    return grants_give(config, PROCESS__COUNT, sink, errors);
+}
+
+static bool only_look(void *context, enum file_kind kind, const char *name, uint32_t index, int fd)
+{
+    (void)context;
+    (void)kind;
+    (void)name;
+    (void)index;
+    (void)fd;
+    return true;
+}
+
+bool grants_check(const struct config *config, const struct config_errors *errors)
+{
+    const struct grant_sink sink = {.file = only_look};
+
+    return grants_look(config, &sink, errors);
+}

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SIZE = 1 << 20, FILES_MAX = 64 };
+enum { SIZE = 64 << 20, FILES_MAX = 64 };
 
 /* --- a disk that can be full or broken -------------------------------------------------------- */
 
@@ -568,20 +568,27 @@ static void an_unusable_directory_is_a_state(void **context)
 static void too_many_waiting_records_end_the_process_later(void **context)
 {
     struct house *house = *context;
-    enum { LEN = 60000 };
-    uint8_t *large = calloc(1, LEN);
+    struct writer out = writer_new(1 << 20);
+    struct audit_record record;
+    char *detail = calloc(1, 60001);
     uint64_t i = 0;
 
-    assert_non_null(large);
+    assert_non_null(detail);
+    memset(detail, 'a', 60000);
+    audit_record_init(&record);
+    record.ev = bytes_of("open");
+    record.detail = bytes_of(detail);
+    audit_record_encode(&record, &out);
     disk_plan.sync_errors = 2;
     while (!commit_must_end(house->commit) && i < 2000) {
-        commit_take(house->commit, 7, ++i, (struct bytes){large, LEN});
+        commit_take(house->commit, 7, ++i, writer_bytes(&out));
         if (i == 1)
             commit_flush(house->commit, SIZE);
         if (i == 1500)
             commit_tick(house->commit, SIZE);
     }
-    free(large);
+    free(detail);
+    writer_clear(&out);
     assert_int_equal(i, 1500);
     assert_true(house->acked > 1000 && house->acked < 1500);
 }

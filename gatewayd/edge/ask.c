@@ -24,9 +24,31 @@ static struct bytes negotiated_protocol(const struct connection *c)
     return (struct bytes){at, len};
 }
 
+/* Titles, not indexes, say what is meant: decide may have reloaded already, or not yet. */
+static struct bytes service_name(const struct connection *c)
+{
+    const struct config *config = c->edge->role->config;
+
+    return c->route.service < config->n_service
+               ? bytes_of(config->service[c->route.service].title)
+               : (struct bytes){NULL, 0};
+}
+
+static struct bytes ca_name(const struct connection *c)
+{
+    const struct trust_set *trust = c->edge->trust;
+    const struct config *config = c->edge->role->config;
+    uint32_t ca = c->chain->facts.ca;
+
+    if (trust && trust->generation == c->chain->generation && ca < trust->trust->n_cas)
+        return trust->trust->cas[ca].name;
+    return ca < config->n_ca ? bytes_of(config->ca[ca].title) : (struct bytes){NULL, 0};
+}
+
 struct message_open ask_open(struct connection *c)
 {
     const struct chain *chain = c->chain;
+    const struct config *config = c->edge->role->config;
 
     c->told =
         (struct told){.generation = chain->generation, .reason = REASON_OK, .facts = chain->facts};
@@ -36,6 +58,9 @@ struct message_open ask_open(struct connection *c)
         .handshake_us = c->handshake_us,
         .listener = c->listener,
         .service = c->route.service,
+        .listener_name = bytes_of(config->listener[c->listener].title),
+        .service_name = service_name(c),
+        .ca_name = ca_name(c),
         .via = c->route.via,
         .source = c->source,
         .destination = c->destination,

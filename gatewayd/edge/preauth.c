@@ -52,6 +52,7 @@ static void drop(struct preauth *preauth, struct kind *kind)
 static bool send_kind(struct preauth *preauth, struct kind *kind)
 {
     struct channel *decide = role_channel(preauth->edge->role, PROCESS_DECIDE, 0);
+    const struct config *config = preauth->edge->role->config;
     struct message_preauth_denied msg = {.listener = kind->key.listener,
                                          .source = kind->source,
                                          .sni = bytes_of(kind->sni),
@@ -60,6 +61,8 @@ static bool send_kind(struct preauth *preauth, struct kind *kind)
                                          .leaf = kind->leaf,
                                          .count = kind->count};
 
+    if (kind->key.listener < config->n_listener)
+        msg.listener_name = bytes_of(config->listener[kind->key.listener].title);
     if (!decide || !channel_send(decide, MESSAGE_PREAUTH_DENIED, &msg, -1))
         return false;
     kind->count = 0;

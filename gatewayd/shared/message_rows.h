@@ -105,7 +105,7 @@ MESSAGE(VERDICT, verdict, DECIDE, EDGE, 1) /* 1: upstream socket when allowed an
 FIELD(verdict, U64, connection, "")
 FIELD(verdict, ID, session, "decision id")
 FIELD(verdict, U32, reason, "OK, or why not")
-FIELD(verdict, TEXT, text, "the sentence for a denied client, or the answer to WHOAMI")
+FIELD(verdict, BYTES, text, "the sentence for a denied client, or the answer to WHOAMI: clean UTF-8 and newlines")
 END_MESSAGE(VERDICT)
 MESSAGE(END, end, DECIDE, EDGE, 0)
 FIELD(end, U64, connection, "")

@@ -183,6 +183,16 @@ EOF
     within 5000 listening "$ECHO_PORT" && within 5000 listening "$WEB_PORT" && within 5000 listening "$TRACE_PORT"
 }
 
+# As many connections as the limit of open files allows: two files each, and some to spare.
+max_connections() {
+    local files
+    files=$(ulimit -Hn)
+    case $files in unlimited | ???????*) files=1000000 ;; esac
+    files=$(((files - 1024) / 2))
+    [ "$files" -le 100000 ] || files=100000
+    echo "$files"
+}
+
 house_config() {
     cat <<EOF
 # The whole gateway on one page; every option: man gatewayd.conf
@@ -200,6 +210,7 @@ listener "main" {
     address = {"127.0.0.1:$GW_PORT"}
     tls     = {"default"}
     ca      = {"users"}
+    max_connections           = $(max_connections)
     max_handshakes_per_source = 4096
 }
 service "ssh" {
@@ -295,7 +306,7 @@ gateway_start() {
     GATEWAYD=$!
     within 10000 gateway_ready
 }
-gateway_ready() { listening "$GW_PORT" && gatewayctl status && gateway_fresh; }
+gateway_ready() { gatewayctl status && gateway_fresh; }
 # The directory has been read once: somebody can be found.
 gateway_fresh() { getent passwd alice; }
 gateway_stop() { kill "$GATEWAYD" && wait "$GATEWAYD" 2>/dev/null; }

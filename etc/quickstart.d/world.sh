@@ -36,9 +36,11 @@ world_mount() {
     mount -t proc proc "$dir/root/proc" && mount --rbind /dev "$dir/root/dev" || return
     mount --rbind /sys "$dir/root/sys" 2>/dev/null
     mount -t tmpfs -o mode=755 tmpfs "$dir/root/run" && mount -t tmpfs -o mode=1777 tmpfs "$dir/root/tmp" || return
-    # What lies on other file systems than / is not in the overlay: the checkout and DIR.
-    mkdir -p "$dir/root$dir" "$dir/root$top" && mount --bind "$dir" "$dir/root$dir" || return
-    mount --rbind "$top" "$dir/root$top"
+    # What lies on other file systems than /, or below /tmp, is not in the overlay.
+    local shared
+    for shared in "$dir" "$top" "${MTLS_BUILT:-}" "${MTLS_MODULES:-}"; do
+        [ -z "$shared" ] || [ ! -d "$shared" ] || { mkdir -p "$dir/root$shared" && mount --bind "$shared" "$dir/root$shared"; } || return
+    done
 }
 
 world_enter() {

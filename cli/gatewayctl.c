@@ -50,7 +50,8 @@ static const struct option_row no_options[] = {
     {"version", OPTION_FLAG, NULL, NULL, "the version", 0},
 };
 
-static int print_help(void)
+/* Asked for, or because there was nothing to do. */
+static int print_help(bool asked)
 {
     (void)printf("Usage: gatewayctl [--config FILE] [--json] COMMAND ...\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
@@ -58,7 +59,7 @@ static int print_help(void)
                      commands[i].help);
     (void)printf("\n");
     options_help(no_options, ARRAY_LEN(no_options));
-    return CTL_YES;
+    return asked ? CTL_YES : CTL_ERROR;
 }
 
 /* Whether the words begin with the command's name; *ret_words: how many it has. */
@@ -118,14 +119,11 @@ int main(int argc, char **argv)
     if (!options_parse(rows, ARRAY_LEN(rows), argc, argv, true, &words, &err))
         return ctl_error(&err);
     if (version)
-        return printf("gatewayctl %s\n", MTLS_VERSION) < 0 ? CTL_ERROR : CTL_YES;
-    if (help)
-        return print_help();
-    if (words.n == 0) {
-        (void)print_help();
-        return CTL_ERROR;
-    }
-    code = run_command(&ctl, &words);
+        code = printf("gatewayctl %s\n", MTLS_VERSION) < 0 ? CTL_ERROR : CTL_YES;
+    else if (help || words.n == 0)
+        code = print_help(help);
+    else
+        code = run_command(&ctl, &words);
     /* Data that could not be written is an error, whatever the answer was. */
     return fflush(stdout) != 0 || ferror(stdout) ? CTL_ERROR : code;
 }

@@ -9,3 +9,6 @@ fuzz_target(audit_line USES mtls::gatewayd_core)
 fuzz_target(ca_index USES mtls::ctl)
 fuzz_target(mtls_settings USES mtls::mtls_core)
 program(bench_audit SOURCES bench/audit.c USES mtls::gatewayd_core)
+add_test(NAME cases.cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/cli.sh $<TARGET_FILE:gatewayctl> $<TARGET_FILE:mtls>
+    $<TARGET_FILE:bench_audit>)
+set_tests_properties(cases.cli PROPERTIES LABELS cases TIMEOUT 120)

@@ -46,7 +46,8 @@ LINKS = {
     "pam_mtls": {"mtls::common", "mtls::pam_mtls_parts", "${PAM_LIBRARY}"},
     "pam_mtls_parts": {"mtls::common", "${PAM_LIBRARY}"},
     "nss_mtls": {"mtls::common"},
-    "mtls": {"mtls::common", "OpenSSL::SSL", "OpenSSL::Crypto", "PkgConfig::LIBCONFUSE"},
+    "mtls": {"mtls::mtls_core"},
+    "mtls_core": {"mtls::common", "mtls::options", "OpenSSL::SSL", "OpenSSL::Crypto", "PkgConfig::LIBCONFUSE"},
 }
 # Which system headers betray a dependency that a room must not have.
 FOREIGN = {
@@ -85,8 +86,7 @@ def directory_files():
 def room_of(path, of_directory):
     parts = path.split("/")
     if parts[0] == "ldap":
-        internal = path.endswith("_internal.h") and path not in of_directory
-        return "ldap-directory" if path in of_directory and not internal else "replica"
+        return "ldap-directory" if path in of_directory or parts[1].startswith("directory") else "replica"
     if parts[0] == "gatewayd" and len(parts) > 2:
         return "gatewayd/" + parts[1]
     return parts[0]

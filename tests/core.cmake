@@ -6,3 +6,8 @@ fuzz_target(audit_record USES mtls::gatewayd_core)
 unit_test(config USES mtls::gatewayd_core)
 fuzz_target(config_parse USES mtls::gatewayd_core)
 fuzz_target(config_decode USES mtls::gatewayd_core)
+
+# gatewayd as it is, but for one hook: what the roles try from inside of their sandboxes.
+program(gatewayd_try SOURCES ${PROJECT_SOURCE_DIR}/gatewayd/main.c
+    ${PROJECT_SOURCE_DIR}/tests/system/sandbox_try.c USES mtls::gatewayd_core)
+target_compile_definitions(gatewayd_try PRIVATE MTLS_VERSION="${PROJECT_VERSION}")

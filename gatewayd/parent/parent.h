@@ -109,8 +109,8 @@ struct login; /* logins.c */
 
 struct watch {
     int wd;
-    char *name; /* file in the directory; NULL: any */
-    bool ldif;  /* else trust and policy */
+    char *name;   /* file in the directory; NULL: any */
+    unsigned use; /* what is done when it changes: bits of watches.c */
 };
 
 struct watches {
@@ -120,7 +120,7 @@ struct watches {
     int64_t first_ms;
     struct watch *at;
     size_t n;
-    bool load, ldif; /* what has changed */
+    unsigned changed; /* the bits of what has changed */
 };
 
 enum ending { ENDING_NOT, ENDING_EDGES, ENDING_DECIDE, ENDING_AUDIT };
@@ -146,6 +146,7 @@ struct parent {
     struct watches watches;
     bool edges_started, ready_told, draining;
     enum ending ending;
+    int64_t end_asked_ms;
     ev_timer end_timer;
     ev_child child_ended;
     ev_signal hangup, terminate, interrupt;

@@ -27,6 +27,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A second signal does not wait, unless it is the first one's echo (to the process group). */
+enum { IMPATIENT_MS = 500 };
 /* How long each step of the end may take; the next one comes at once when it is done. */
 enum { END_EDGES_MS = 3000, END_DECIDE_MS = 1500, END_AUDIT_MS = 2000 };
 
@@ -153,11 +155,12 @@ static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
     (void)loop;
     (void)events;
     log_event(LOG_LEVEL_INFO, "ending", "signal=%d", watcher->signum);
-    /* The second signal does not wait. */
-    if (parent->ending == ENDING_NOT)
+    if (parent->ending == ENDING_NOT) {
+        parent->end_asked_ms = clock_monotonic_ms();
         end_further(parent);
-    else
+    } else if (clock_monotonic_ms() - parent->end_asked_ms >= IMPATIENT_MS) {
         ev_break(parent->loop, EVBREAK_ALL);
+    }
 }
 
 static void watch_signals(struct parent *parent)

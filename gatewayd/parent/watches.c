@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/folders.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/xalloc.h"
@@ -24,7 +25,14 @@ enum {
     EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB,
 };
 
-static void add(struct watches *watches, const char *dir, const char *name, bool ldif)
+/* What is done when a file has changed. */
+enum {
+    USE_LOAD = 1,     /* trust and policy are loaded again */
+    USE_LDIF = 2,     /* the directory process gets the file again */
+    USE_RESOLVER = 4, /* its copy of what the resolver reads is made again */
+};
+
+static void add(struct watches *watches, const char *dir, const char *name, unsigned use)
 {
     int wd = inotify_add_watch(watches->fd, dir, EVENTS | IN_ONLYDIR);
 
@@ -35,11 +43,11 @@ static void add(struct watches *watches, const char *dir, const char *name, bool
     }
     watches->at = xrealloc(watches->at, watches->n + 1, sizeof(*watches->at));
     watches->at[watches->n++] =
-        (struct watch){.wd = wd, .name = name ? xstrdup(name) : NULL, .ldif = ldif};
+        (struct watch){.wd = wd, .name = name ? xstrdup(name) : NULL, .use = use};
 }
 
 /* A file by its directory; what a symbolic link leads to as well. */
-static void add_file(struct watches *watches, const char *path, bool ldif)
+static void add_file(struct watches *watches, const char *path, unsigned use)
 {
     char dir[PATH_MAX], real[PATH_MAX];
     const char *slash = path ? strrchr(path, '/') : NULL;
@@ -47,9 +55,9 @@ static void add_file(struct watches *watches, const char *path, bool ldif)
     if (!slash || (size_t)(slash - path) >= sizeof(dir) - 1)
         return;
     (void)snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    add(watches, dir, slash + 1, ldif);
+    add(watches, dir, slash + 1, use);
     if (realpath(path, real) && strcmp(real, path) != 0)
-        add_file(watches, real, ldif);
+        add_file(watches, real, use);
 }
 
 static void add_crl(struct watches *watches, const char *path)
@@ -57,24 +65,32 @@ static void add_crl(struct watches *watches, const char *path)
     struct stat st;
 
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        add(watches, path, NULL, false);
+        add(watches, path, NULL, USE_LOAD);
     else
-        add_file(watches, path, false);
+        add_file(watches, path, USE_LOAD);
 }
 
 static void add_all(struct watches *watches, const struct config *config)
 {
     for (size_t i = 0; i < config->n_ca; i++) {
-        add_file(watches, config->ca[i].anchors, false);
-        add_file(watches, config->ca[i].intermediates, false);
+        add_file(watches, config->ca[i].anchors, USE_LOAD);
+        add_file(watches, config->ca[i].intermediates, USE_LOAD);
         for (size_t k = 0; k < config->ca[i].crls.n; k++)
             add_crl(watches, config->ca[i].crls.at[k]);
     }
-    add(watches, config->policy->directory, NULL, false);
+    add(watches, config->policy->directory, NULL, USE_LOAD);
     for (size_t i = 0; i < config->n_directory; i++)
         for (size_t k = 0; k < config->directory[i].uri.n; k++)
             if (strncmp(config->directory[i].uri.at[k], "file:", 5) == 0)
-                add_file(watches, config->directory[i].uri.at[k] + 5, true);
+                add_file(watches, config->directory[i].uri.at[k] + 5, USE_LDIF);
+}
+
+static void add_resolver(struct watches *watches)
+{
+    static const char *const names[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add_file(watches, names[i], USE_RESOLVER);
 }
 
 static void clear(struct watches *watches, struct ev_loop *loop)
@@ -102,6 +118,7 @@ void watches_set(struct parent *parent)
         return;
     }
     add_all(watches, parent->config);
+    add_resolver(watches);
     ev_io_set(&watches->io, watches->fd, EV_READ);
     ev_io_start(parent->loop, &watches->io);
 }
@@ -111,7 +128,7 @@ void watches_set(struct parent *parent)
 static void note(struct watches *watches, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
-        watches->load = watches->ldif = true;
+        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER;
     for (size_t i = 0; i < watches->n; i++) {
         const struct watch *watch = &watches->at[i];
 
@@ -119,10 +136,7 @@ static void note(struct watches *watches, const struct inotify_event *event)
             continue;
         if (watch->name && (event->len == 0 || strcmp(watch->name, event->name) != 0))
             continue;
-        if (watch->ldif)
-            watches->ldif = true;
-        else
-            watches->load = true;
+        watches->changed |= watch->use;
     }
 }
 
@@ -132,7 +146,7 @@ static void on_events(struct ev_loop *loop, ev_io *io, int events)
     struct watches *watches = &parent->watches;
     _Alignas(struct inotify_event) char buffer[4096];
     int64_t now_ms = clock_monotonic_ms();
-    bool before = watches->load || watches->ldif;
+    bool before = watches->changed != 0;
     ssize_t n;
 
     (void)events;
@@ -144,7 +158,7 @@ static void on_events(struct ev_loop *loop, ev_io *io, int events)
             note(watches, event);
         }
     }
-    if (!watches->load && !watches->ldif)
+    if (watches->changed == 0)
         return;
     if (!before)
         watches->first_ms = now_ms;
@@ -184,15 +198,17 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct parent *parent = timer->data;
     struct watches *watches = &parent->watches;
-    bool load = watches->load, ldif = watches->ldif;
+    unsigned changed = watches->changed;
 
     (void)loop;
     (void)events;
-    watches->load = watches->ldif = false;
-    if (load)
+    watches->changed = 0;
+    if (changed & USE_LOAD)
         loading_begin(parent, parent->config);
-    if (ldif)
+    if (changed & USE_LDIF)
         hand_over_ldif(parent);
+    if (changed & USE_RESOLVER)
+        folders_fill_resolver(parent->config);
     watches_set(parent); /* a directory may have been replaced, a link may lead elsewhere */
 }
 

@@ -118,39 +118,68 @@ static bool set_process_flags(struct error *err)
 
 /* --- Landlock --------------------------------------------------------------------------------- */
 
-/*
- * Forbids every path that is not reached through a descriptor opened before. Processes that use
- * directories below their descriptors get those back by rules of their own in restrict_below.
- */
-static bool close_file_system(struct error *err)
-{
-    struct landlock_ruleset_attr attr = {
-        .handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                             LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-                             LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                             LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                             LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                             LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                             LANDLOCK_ACCESS_FS_MAKE_SYM};
-    long ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+enum {
+    TO_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+    TO_KEEP_FILES = TO_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                    LANDLOCK_ACCESS_FS_MAKE_REG,
+    /* All rights of the first version (Linux 5.13), so that older kernels do as much. */
+    ALL_RIGHTS = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1,
+};
 
-    if (ruleset < 0)
-        return errno == ENOSYS || errno == EOPNOTSUPP ? true
-                                                      : err_set(err, REASON_SYSTEM, "landlock: %m");
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) {
-        (void)err_set(err, REASON_SYSTEM, "landlock: %m");
-        (void)close((int)ruleset);
-        return false;
-    }
-    (void)close((int)ruleset);
+static bool add_rule(int ruleset, int dir, uint64_t rights, struct error *err)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = dir};
+
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return err_set(err, REASON_SYSTEM, "landlock rule: %m");
     return true;
 }
 
-/* audit and directory open files below descriptors that they were given: their wall is the empty
- * root. */
-static bool uses_directories(enum process_role role)
+/* A descriptor of a directory leads out of the empty root by "..": its rule ends there. */
+static bool allow_own_directories(int ruleset, uint64_t max_files, struct error *err)
 {
-    return role == PROCESS_AUDIT || role == PROCESS_DIRECTORY;
+    for (int fd = STDERR_FILENO + 1; fd < (int)max_files; fd++) {
+        struct stat st;
+
+        if (fd == ruleset || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+            continue;
+        if (!add_rule(ruleset, fd, TO_KEEP_FILES, err))
+            return false;
+    }
+    return true;
+}
+
+/* What name resolution reads: all of the root that is left to the directory process. */
+static bool allow_root(int ruleset, struct error *err)
+{
+    int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool good;
+
+    if (fd < 0)
+        return err_set(err, REASON_SYSTEM, "/: %m");
+    good = add_rule(ruleset, fd, TO_READ, err);
+    (void)close(fd);
+    return good;
+}
+
+/* Forbids every path that is not reached through an open descriptor, or a directory of the role. */
+static bool close_file_system(const struct sandbox *sandbox, struct error *err)
+{
+    struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
+    bool directories = sandbox->role == PROCESS_AUDIT || sandbox->role == PROCESS_DIRECTORY;
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+    bool good;
+
+    if (ruleset < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+        return true; /* a kernel without Landlock: the empty root and seccomp remain */
+    if (ruleset < 0)
+        return err_set(err, REASON_SYSTEM, "landlock: %m");
+    good = (!directories || allow_own_directories(ruleset, sandbox->max_files, err)) &&
+           (sandbox->role != PROCESS_DIRECTORY || allow_root(ruleset, err));
+    if (good && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        good = err_set(err, REASON_SYSTEM, "landlock: %m");
+    (void)close(ruleset);
+    return good;
 }
 
 /* --- seccomp ---------------------------------------------------------------------------------- */
@@ -264,7 +293,7 @@ bool sandbox_enter(const struct sandbox *sandbox, struct error *err)
         return false;
     if (!leave_privilege(sandbox, err) || !set_process_flags(err))
         return false;
-    if (!uses_directories(sandbox->role) && !close_file_system(err))
+    if (!close_file_system(sandbox, err))
         return false;
     return filter_calls(sandbox->role, err);
 }

@@ -1,0 +1,28 @@
+/* Trust data as load might write it if it were taken: decoded, searched, encoded again. */
+#include "gatewayd/shared/trust.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO(trust_freep) struct trust *trust = NULL;
+    AUTO(writer_clear) struct writer again = writer_new(size);
+    struct error err;
+
+    if (!trust_decode((struct bytes){data, size}, &trust, &err))
+        return 0;
+    for (size_t i = 0; i < trust->n_cas; i++)
+        for (size_t j = 0; j < trust->cas[i].n_crls; j++) {
+            const struct trust_crl *crl = &trust->cas[i].crls[j];
+
+            if (crl->n_serials > 0 &&
+                !trust_crl_has(crl, (struct bytes){crl->serials, TRUST_SERIAL_LEN}))
+                abort();
+        }
+    trust_encode(trust, &again);
+    if (!bytes_equal(writer_bytes(&again), (struct bytes){data, size}))
+        abort();
+    return 0;
+}

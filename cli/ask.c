@@ -72,6 +72,12 @@ static void print_lines(struct bytes text, FILE *to)
     }
 }
 
+static void print_rows(const struct protocol_rows *rows, FILE *to)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        print_lines(rows->at[i], to);
+}
+
 static int refused(const struct protocol_message *reply)
 {
     enum reason reason;
@@ -83,7 +89,10 @@ static int refused(const struct protocol_message *reply)
     } else {
         (void)fprintf(stderr, "gatewayctl: the daemon refuses\n");
     }
-    print_lines(reply->text, stderr);
+    if (!reason_from_name(reply->reason, &reason) ||
+        !bytes_equal(reply->text, bytes_of(reason_text(reason))))
+        print_lines(reply->text, stderr);
+    print_rows(&reply->row, stderr);
     return reply->kind == PROTOCOL_DENY ? CTL_NO : CTL_ERROR;
 }
 
@@ -122,6 +131,7 @@ int ask_print(const struct ctl *ctl, const struct local_reply *reply)
 
     if (!ctl->json) {
         print_lines(reply->message.text, stdout);
+        print_rows(&reply->message.row, stdout);
         if (reply->message.text.len == 0)
             (void)printf("ok\n");
         return CTL_YES;

@@ -10,9 +10,9 @@
 #include "gatewayd/decide/mapping.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/limits.h"
+#include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
-#include "gatewayd/shared/service_users.h"
 
 #include <dirent.h>
 #include <errno.h>

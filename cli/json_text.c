@@ -3,8 +3,12 @@
  */
 #include "cli/json_text.h"
 
+#include "common/text.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#define TIME_MS_MIN 1000000000000 /* 2001: smaller numbers are durations */
 
 enum {
     COLUMNS_MAX = 24,
@@ -24,8 +28,37 @@ static bool is_scalar(const json_t *value)
     return !json_is_object(value) && !json_is_array(value);
 }
 
+/* Times of day are numbers for programs and dates for people. */
+static bool is_time(const char *name, long long value, int64_t *ret_ms)
+{
+    static const char *const seconds[] = {"created", "expires", "valid_until", "not_after", NULL};
+    size_t len = name ? strlen(name) : 0;
+
+    if (len > 3 && strcmp(name + len - 3, "_ms") == 0 && value > TIME_MS_MIN) {
+        *ret_ms = value;
+        return true;
+    }
+    for (size_t i = 0; name && seconds[i] && value > TIME_MS_MIN / 1000; i++) {
+        if (strcmp(name, seconds[i]) != 0)
+            continue;
+        *ret_ms = value < INT64_MAX / 1000 ? value * 1000 : INT64_MAX;
+        return true;
+    }
+    return false;
+}
+
+static void number(const char *name, long long value, char out[CELL_MAX])
+{
+    int64_t ms;
+
+    if (is_time(name, value, &ms))
+        text_format_time_ms(ms, out);
+    else
+        (void)snprintf(out, CELL_MAX, "%lld", value);
+}
+
 /* A scalar, or a list of scalars, as text. */
-static const char *cell(json_t *value, char out[CELL_MAX])
+static const char *cell(const char *name, json_t *value, char out[CELL_MAX])
 {
     size_t index, at = 0;
     json_t *item;
@@ -35,14 +68,15 @@ static const char *cell(json_t *value, char out[CELL_MAX])
     if (json_is_string(value))
         (void)snprintf(out, CELL_MAX, "%s", ctl_text(json_string_value(value)));
     else if (json_is_integer(value))
-        (void)snprintf(out, CELL_MAX, "%lld", (long long)json_integer_value(value));
+        number(name, json_integer_value(value), out);
     else if (json_is_real(value))
         (void)snprintf(out, CELL_MAX, "%g", json_real_value(value));
     else if (json_is_boolean(value))
         (void)snprintf(out, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
     json_array_foreach(value, index, item)
     {
-        int n = snprintf(out + at, CELL_MAX - at, "%s%s", index > 0 ? "," : "", cell(item, inner));
+        int n = snprintf(out + at, CELL_MAX - at, "%s%s", index > 0 ? "," : "",
+                         cell(NULL, item, inner));
 
         at += n > 0 ? (size_t)n : 0;
         if (at >= CELL_MAX)
@@ -98,7 +132,7 @@ static struct table columns(json_t *rows, const char *const *first)
     json_array_foreach(rows, index, row)
     {
         for (size_t i = 0; i < table.n; i++) {
-            size_t len = strlen(cell(json_object_get(row, table.names[i]), text));
+            size_t len = strlen(cell(table.names[i], json_object_get(row, table.names[i]), text));
 
             table.width[i] = len > table.width[i] ? len : table.width[i];
         }
@@ -123,7 +157,7 @@ static void print_table(const struct ctl *ctl, json_t *rows, const char *const *
         (void)printf("%*s", indent, "");
         for (size_t i = 0; i < table.n; i++)
             (void)printf("%-*s%s", i + 1 < table.n ? (int)table.width[i] : 0,
-                         cell(json_object_get(row, table.names[i]), text),
+                         cell(table.names[i], json_object_get(row, table.names[i]), text),
                          i + 1 < table.n ? "  " : "");
         (void)printf("\n");
     }
@@ -150,7 +184,8 @@ static void print_member(const struct ctl *ctl, const char *name, json_t *value,
         else
             print_object(ctl, value, first, indent + INDENT);
     } else if (!json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0)) {
-        (void)printf("%*s%-*s %s\n", indent, "", NAME_WIDTH - indent, name, cell(value, text));
+        (void)printf("%*s%-*s %s\n", indent, "", NAME_WIDTH - indent, name,
+                     cell(name, value, text));
     }
 }
 

@@ -7,12 +7,11 @@
 #include "gatewayd/shared/verify.h"
 
 #include "gatewayd/shared/config.h"
+#include "gatewayd/shared/verify_reason.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <openssl/err.h>
-#include <openssl/ssl3.h>
-#include <openssl/tls1.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -159,82 +158,6 @@ const struct trust *verify_trust(const struct verify *verify)
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
-
-static const struct {
-    enum reason reason;
-    uint8_t alert;
-} alerts[] = {
-    {REASON_OK, 0},
-    {REASON_TLS_NO_CERTIFICATE, TLS13_AD_CERTIFICATE_REQUIRED},
-    {REASON_CERT_EXPIRED, SSL3_AD_CERTIFICATE_EXPIRED},
-    {REASON_CERT_NOT_YET_VALID,
-     SSL3_AD_CERTIFICATE_EXPIRED}, /* "expired or is not currently valid" */
-    {REASON_CERT_REVOKED, SSL3_AD_CERTIFICATE_REVOKED},
-    {REASON_CERT_UNKNOWN_CA, TLS1_AD_UNKNOWN_CA},
-    {REASON_CERT_EKU, SSL3_AD_UNSUPPORTED_CERTIFICATE},
-    {REASON_CERT_PURPOSE, SSL3_AD_UNSUPPORTED_CERTIFICATE},
-    {REASON_CERT_MALFORMED, SSL3_AD_BAD_CERTIFICATE},
-    {REASON_CERT_SIGNATURE, SSL3_AD_BAD_CERTIFICATE},
-    {REASON_CERT_WEAK_KEY, SSL3_AD_BAD_CERTIFICATE},
-    {REASON_CERT_CHAIN_TOO_LONG, SSL3_AD_BAD_CERTIFICATE},
-    {REASON_CERT_NAME_CONSTRAINT, SSL3_AD_BAD_CERTIFICATE},
-    {REASON_CERT_INVALID, SSL3_AD_BAD_CERTIFICATE},
-};
-
-uint8_t verify_alert(enum reason reason)
-{
-    for (size_t i = 0; i < ARRAY_LEN(alerts); i++)
-        if (alerts[i].reason == reason)
-            return alerts[i].alert;
-    /* Our lack, not the certificate's fault: "some other (unspecified) issue arose". */
-    return SSL3_AD_CERTIFICATE_UNKNOWN;
-}
-
-/* What OpenSSL's verdicts are called here. */
-static const struct {
-    int code;
-    enum reason reason;
-} verdicts[] = {
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_CERT_UNTRUSTED, REASON_CERT_UNKNOWN_CA},
-    {X509_V_ERR_CERT_SIGNATURE_FAILURE, REASON_CERT_SIGNATURE},
-    {X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, REASON_CERT_SIGNATURE},
-    {X509_V_ERR_CERT_NOT_YET_VALID, REASON_CERT_NOT_YET_VALID},
-    {X509_V_ERR_CERT_HAS_EXPIRED, REASON_CERT_EXPIRED},
-    {X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, REASON_CERT_MALFORMED},
-    {X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, REASON_CERT_MALFORMED},
-    {X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY, REASON_CERT_MALFORMED},
-    {X509_V_ERR_INVALID_EXTENSION, REASON_CERT_MALFORMED},
-    {X509_V_ERR_CERT_CHAIN_TOO_LONG, REASON_CERT_CHAIN_TOO_LONG},
-    {X509_V_ERR_INVALID_CA, REASON_CERT_PURPOSE},
-    {X509_V_ERR_INVALID_NON_CA, REASON_CERT_PURPOSE},
-    {X509_V_ERR_PATH_LENGTH_EXCEEDED, REASON_CERT_PURPOSE},
-    {X509_V_ERR_KEYUSAGE_NO_CERTSIGN, REASON_CERT_PURPOSE},
-    {X509_V_ERR_INVALID_PURPOSE, REASON_CERT_PURPOSE},
-    {X509_V_ERR_PROXY_CERTIFICATES_NOT_ALLOWED, REASON_CERT_PURPOSE},
-    {X509_V_ERR_PERMITTED_VIOLATION, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_EXCLUDED_VIOLATION, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_SUBTREE_MINMAX, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_UNSUPPORTED_NAME_SYNTAX, REASON_CERT_NAME_CONSTRAINT},
-    {X509_V_ERR_EE_KEY_TOO_SMALL, REASON_CERT_WEAK_KEY},
-    {X509_V_ERR_CA_KEY_TOO_SMALL, REASON_CERT_WEAK_KEY},
-    {X509_V_ERR_CA_MD_TOO_WEAK, REASON_CERT_WEAK_KEY},
-    {X509_V_ERR_OUT_OF_MEM, REASON_NO_MEMORY},
-};
-
-static enum reason reason_of(int code)
-{
-    for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
-        if (verdicts[i].code == code)
-            return verdicts[i].reason;
-    return REASON_CERT_INVALID;
-}
 
 static bool refuse(struct verify_result *result, enum reason reason, int depth, X509 *certificate,
                    const char *what)
@@ -423,7 +346,8 @@ static void say_why(X509_STORE_CTX *ctx, struct verify_result *result)
                      "its extended key usage lacks clientAuth");
         return;
     }
-    (void)refuse(result, reason_of(code), depth, certificate, X509_verify_cert_error_string(code));
+    (void)refuse(result, verify_reason(code), depth, certificate,
+                 X509_verify_cert_error_string(code));
 }
 
 static void try_ca(const struct verify_ca *ca, int64_t now_s, X509 *leaf,

@@ -58,7 +58,7 @@ static bool time_field(struct bytes text, int64_t *ret_seconds)
 
     if (before_1970)
         text = (struct bytes){text.at + 1, text.len - 1};
-    if (!text_u64(text, &value) || value > INT64_MAX)
+    if (!text_u64(text, &value) || value > INT64_MAX || (before_1970 && value == 0))
         return false;
     *ret_seconds = before_1970 ? -(int64_t)value : (int64_t)value;
     return true;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const first_columns[] = {"session", "id",    "user",   "login", "service",
-                                            "state",   "age_s", "source", "rule",  NULL};
+static const char *const list_columns[] = {"id",     "state", "user",      "login", "service",
+                                           "source", "rule",  "opened_ms", NULL};
 
 struct filters {
     const char *user, *service, *rule, *certificate, *reason;
@@ -96,9 +96,7 @@ static bool list(const struct ctl *ctl, struct protocol_message *request, json_t
 
 static const char *id_of(json_t *session)
 {
-    const char *id = json_string_value(json_object_get(session, "session"));
-
-    return id ? id : json_string_value(json_object_get(session, "id"));
+    return json_string_value(json_object_get(session, "id"));
 }
 
 /* The live session whose id begins so. */
@@ -173,7 +171,7 @@ int ctl_sessions_list(struct ctl *ctl, int argc, char **argv)
     if (ctl->json)
         ctl_print_json(json_incref(sessions));
     else
-        json_text_print(ctl, sessions, first_columns);
+        json_text_table(ctl, sessions, list_columns);
     return CTL_YES;
 }
 
@@ -200,7 +198,7 @@ int ctl_sessions_show(struct ctl *ctl, int argc, char **argv)
     if (ctl->json)
         ctl_print_json(json_incref(session));
     else
-        json_text_print(ctl, session, first_columns);
+        json_text_print(ctl, session, NULL);
     return CTL_YES;
 }
 

@@ -110,7 +110,7 @@ static bool any_has(json_t *rows, const char *name)
 }
 
 /* Columns that somebody asked for first, then the others in the order in which they come. */
-static struct table columns(json_t *rows, const char *const *first)
+static struct table columns(json_t *rows, const char *const *first, bool others)
 {
     struct table table = {.n = 0};
     char text[CELL_MAX];
@@ -125,7 +125,7 @@ static struct table columns(json_t *rows, const char *const *first)
     {
         json_object_foreach(row, name, value)
         {
-            if (!json_is_object(value))
+            if (others && !json_is_object(value))
                 add_column(&table, name);
         }
     }
@@ -140,25 +140,24 @@ static struct table columns(json_t *rows, const char *const *first)
     return table;
 }
 
-static void print_table(const struct ctl *ctl, json_t *rows, const char *const *first, int indent)
+static void print_table(const struct ctl *ctl, json_t *rows, const struct table *table, int indent)
 {
-    struct table table = columns(rows, first);
     char text[CELL_MAX];
     size_t index;
     json_t *row;
 
     (void)printf("%*s%s", indent, "", ctl_color(ctl, "bold"));
-    for (size_t i = 0; i < table.n; i++)
-        (void)printf("%-*s%s", i + 1 < table.n ? (int)table.width[i] : 0, table.names[i],
-                     i + 1 < table.n ? "  " : "");
+    for (size_t i = 0; i < table->n; i++)
+        (void)printf("%-*s%s", i + 1 < table->n ? (int)table->width[i] : 0, table->names[i],
+                     i + 1 < table->n ? "  " : "");
     (void)printf("%s\n", ctl_color(ctl, "off"));
     json_array_foreach(rows, index, row)
     {
         (void)printf("%*s", indent, "");
-        for (size_t i = 0; i < table.n; i++)
-            (void)printf("%-*s%s", i + 1 < table.n ? (int)table.width[i] : 0,
-                         cell(table.names[i], json_object_get(row, table.names[i]), text),
-                         i + 1 < table.n ? "  " : "");
+        for (size_t i = 0; i < table->n; i++)
+            (void)printf("%-*s%s", i + 1 < table->n ? (int)table->width[i] : 0,
+                         cell(table->names[i], json_object_get(row, table->names[i]), text),
+                         i + 1 < table->n ? "  " : "");
         (void)printf("\n");
     }
 }
@@ -176,11 +175,14 @@ static void print_member(const struct ctl *ctl, const char *name, json_t *value,
 {
     char text[CELL_MAX];
 
+    struct table table;
+
     if (is_table(value) || (json_is_object(value) && json_object_size(value) > 0)) {
         (void)printf("%*s%s%s%s\n", indent, "", ctl_color(ctl, "bold"), name,
                      ctl_color(ctl, "off"));
+        table = columns(value, first, true);
         if (is_table(value))
-            print_table(ctl, value, first, indent + INDENT);
+            print_table(ctl, value, &table, indent + INDENT);
         else
             print_object(ctl, value, first, indent + INDENT);
     } else if (!json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0)) {
@@ -208,10 +210,20 @@ static void print_object(const struct ctl *ctl, json_t *object, const char *cons
     }
 }
 
+void json_text_table(const struct ctl *ctl, json_t *rows, const char *const *only)
+{
+    struct table table = columns(rows, only, false);
+
+    if (is_table(rows))
+        print_table(ctl, rows, &table, 0);
+}
+
 void json_text_print(const struct ctl *ctl, json_t *value, const char *const *first)
 {
+    struct table table = columns(value, first, true);
+
     if (json_is_object(value))
         print_object(ctl, value, first, 0);
     else if (is_table(value))
-        print_table(ctl, value, first, 0);
+        print_table(ctl, value, &table, 0);
 }

@@ -9,7 +9,7 @@ ready_again() { [ "$(grep -c "event=process_ready process=${1%% *} slot=${2:-0}"
 is_new() { [ -n "$(pid_of "$1")" ] && [ "$(pid_of "$1")" != "$2" ]; }
 none_runs() {
     local pid
-    for pid in "$@"; do ! kill -0 "$pid" 2>/dev/null || return 1; done
+    for pid in "$@"; do ! grep -q '^State:[^ZX]*$' "/proc/$pid/status" 2>/dev/null || return 1; done
 }
 port_open() { timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; }
 

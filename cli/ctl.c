@@ -41,34 +41,34 @@ static void print_usage(const struct ctl *ctl, const struct option_row *rows, si
     options_help(rows, n_rows);
 }
 
-bool ctl_options(struct ctl *ctl, const struct option_row *rows, size_t n_rows, int argc,
-                 char **argv, size_t least, size_t most, struct option_arguments *ret_rest,
-                 int *ret_exit)
+bool ctl_options(struct ctl *ctl, const struct option_set *set, int argc, char **argv,
+                 struct option_arguments *ret_rest, int *ret_exit)
 {
     struct option_row all[OPTIONS_MAX];
+    size_t n = set->n_rows;
     bool help = false;
     struct error err;
 
-    if (n_rows + 3 > OPTIONS_MAX)
+    if (n + 3 > OPTIONS_MAX)
         abort();
-    if (n_rows > 0)
-        memcpy(all, rows, n_rows * sizeof(*rows));
+    if (n > 0)
+        memcpy(all, set->rows, n * sizeof(*all));
     /* The options of gatewayctl itself are understood behind the command too. */
-    all[n_rows] = (struct option_row){"json", OPTION_FLAG, &ctl->json, NULL, "print JSON", 0};
-    all[n_rows + 1] =
+    all[n] = (struct option_row){"json", OPTION_FLAG, &ctl->json, NULL, "print JSON", 0};
+    all[n + 1] =
         (struct option_row){"config", OPTION_TEXT, &ctl->config_path, "FILE", "gatewayd.conf", 'c'};
-    all[n_rows + 2] = (struct option_row){"help", OPTION_FLAG, &help, NULL, "this text", 'h'};
+    all[n + 2] = (struct option_row){"help", OPTION_FLAG, &help, NULL, "this text", 'h'};
     *ret_exit = CTL_ERROR;
-    if (!options_parse(all, n_rows + 3, argc, argv, false, ret_rest, &err)) {
+    if (!options_parse(all, n + 3, argc, argv, false, ret_rest, &err)) {
         (void)ctl_error(&err);
         return false;
     }
     if (help) {
-        print_usage(ctl, all, n_rows + 3);
+        print_usage(ctl, all, n + 3);
         *ret_exit = CTL_YES;
         return false;
     }
-    if (ret_rest->n >= least && ret_rest->n <= most)
+    if (ret_rest->n >= set->least && ret_rest->n <= set->most)
         return true;
     (void)fprintf(stderr, "Usage: gatewayctl %s %s\n", ctl->command->name, ctl->command->arguments);
     return false;

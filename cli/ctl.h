@@ -40,11 +40,10 @@ int ctl_error(const struct error *err);
 int ctl_refusal(const struct error *err);
 /*
  * Options and arguments of a command; --help is understood everywhere. False: *ret_exit is the exit
- * code. least, most: how many arguments the command takes.
+ * code.
  */
-bool ctl_options(struct ctl *ctl, const struct option_row *rows, size_t n_rows, int argc,
-                 char **argv, size_t least, size_t most, struct option_arguments *ret_rest,
-                 int *ret_exit) MUST_CHECK;
+bool ctl_options(struct ctl *ctl, const struct option_set *set, int argc, char **argv,
+                 struct option_arguments *ret_rest, int *ret_exit) MUST_CHECK;
 /* One JSON value and a newline on stdout; takes the reference. */
 void ctl_print_json(json_t *value);
 /* Text from outside: everything but clean UTF-8 is escaped. Within one printf call (ring of 8). */

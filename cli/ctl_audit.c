@@ -114,7 +114,7 @@ int ctl_audit_verify(struct ctl *ctl, int argc, char **argv)
     size_t n_files;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 1, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 1), argc, argv, &rest, &code))
         return code;
     if (!audit_log_dir(ctl, rest.n > 0 ? rest.at[0] : NULL, dir))
         return CTL_ERROR;
@@ -235,7 +235,7 @@ int ctl_audit_tail(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 0), argc, argv, &rest, &code))
         return code;
     if (!audit_log_dir(ctl, where, dir))
         return CTL_ERROR;
@@ -261,7 +261,7 @@ int ctl_audit_show(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!audit_log_dir(ctl, where, dir))
         return CTL_ERROR;

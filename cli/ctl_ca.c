@@ -38,7 +38,7 @@ int ctl_ca_init(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!name)
         return err_set(&err, REASON_USAGE, "--name is needed"), ctl_error(&err);
@@ -134,7 +134,7 @@ int ctl_ca_issue(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!o.request.cn)
         return err_set(&err, REASON_USAGE, "--cn is needed"), ctl_error(&err);
@@ -157,7 +157,7 @@ int ctl_ca_revoke(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 2, 2, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(2, 2), argc, argv, &rest, &code))
         return code;
     if (!ca_open(rest.at[0], &ca, &err))
         return ctl_error(&err);
@@ -187,7 +187,7 @@ int ctl_ca_crl(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!out)
         return err_set(&err, REASON_USAGE, "--out is needed"), ctl_error(&err);
@@ -233,7 +233,7 @@ int ctl_ca_list(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(1, 1), argc, argv, &rest, &code))
         return code;
     if (!ca_open(rest.at[0], &ca, &err))
         return ctl_error(&err);

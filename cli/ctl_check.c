@@ -236,7 +236,7 @@ int ctl_check(struct ctl *ctl, int argc, char **argv)
     char good[160];
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
         return code;
     findings_clear(&findings);
     findings = findings_begin(ctl);
@@ -291,7 +291,7 @@ int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
     char good[64] = "";
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 1, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 1), argc, argv, &rest, &code))
         return code;
     findings = findings_begin(ctl);
     if (!ctl_load_config(ctl, &config))

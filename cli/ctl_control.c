@@ -14,7 +14,7 @@ static int simple(struct ctl *ctl, int argc, char **argv, enum protocol_kind kin
     struct option_arguments rest;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
         return code;
     protocol_message_init(&request, kind);
     if (!ask(ctl, &request, &reply, &code))
@@ -42,7 +42,7 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
     struct option_arguments rest;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
         return code;
     protocol_message_init(&request, PROTOCOL_CTL_STATUS);
     if (!ask(ctl, &request, &reply, &code))

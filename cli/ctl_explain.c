@@ -242,7 +242,7 @@ int ctl_explain(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!audit_log_dir(ctl, where, dir))
         return CTL_ERROR;

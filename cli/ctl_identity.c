@@ -73,7 +73,7 @@ int ctl_identity_show(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(1, 1), argc, argv, &rest, &code))
         return code;
     if (!read_identity(rest.at[0], &chain, &identity, &err))
         return ctl_error(&err);
@@ -285,7 +285,7 @@ int ctl_identity_map(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 0), argc, argv, &rest, &code))
         return code;
     if (!options.cert)
         return err_set(&err, REASON_USAGE, "--cert is needed"), ctl_error(&err);

@@ -61,7 +61,7 @@ int ctl_lock_add(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 2, 2, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 2, 2), argc, argv, &rest, &code))
         return code;
     if (!check_kind(rest.at[0], &err) || !lock_value(rest.at[0], rest.at[1], hex, &value, &err))
         return ctl_error(&err);
@@ -110,7 +110,7 @@ int ctl_lock_list(struct ctl *ctl, int argc, char **argv)
     struct option_arguments rest;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
         return code;
     if (!list(ctl, &locks, &code))
         return code;
@@ -174,7 +174,7 @@ int ctl_lock_remove(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 1, 2, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(1, 2), argc, argv, &rest, &code))
         return code;
     if (rest.n == 1)
         code = remove_one(ctl, rest.at[0], &reply);

@@ -162,7 +162,7 @@ int ctl_sessions_list(struct ctl *ctl, int argc, char **argv)
                                                 NULL,
                                                 "those that a judgement now would end",
                                                 0};
-    if (!ctl_options(ctl, rows, FILTER_ROWS + 2, argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 0), argc, argv, &rest, &code))
         return code;
     protocol_message_init(&request, PROTOCOL_CTL_SESSIONS);
     set_filters(&filters, &request);
@@ -184,7 +184,7 @@ int ctl_sessions_show(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, NULL, 0, argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, NO_OPTIONS(1, 1), argc, argv, &rest, &code))
         return code;
     protocol_message_init(&request, PROTOCOL_CTL_SESSIONS);
     if (!find_session(ctl, rest.at[0], &request.session, &code) ||
@@ -225,7 +225,7 @@ int ctl_sessions_kill(struct ctl *ctl, int argc, char **argv)
         "reason", OPTION_TEXT, &filters.reason, "TEXT", "for the audit record", 0};
     rows[FILTER_ROWS + 1] = (struct option_row){
         "dry-run", OPTION_FLAG, &filters.dry_run, NULL, "only say how many it would be", 0};
-    if (!ctl_options(ctl, rows, FILTER_ROWS + 2, argc, argv, 0, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 1), argc, argv, &rest, &code))
         return code;
     if (rest.n == 0 && !any_filter(&filters))
         return err_set(&err, REASON_USAGE, "an id or a filter is needed"), ctl_error(&err);
@@ -251,7 +251,7 @@ int ctl_sessions_end(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 0, 0, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 0), argc, argv, &rest, &code))
         return code;
     if (!pending)
         return err_set(&err, REASON_USAGE, "--pending is needed"), ctl_error(&err);

@@ -165,7 +165,7 @@ int ctl_verify(struct ctl *ctl, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!ctl_options(ctl, rows, ARRAY_LEN(rows), argc, argv, 1, 1, &rest, &code))
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
     if (!ca_file)
         return verify_by_config(ctl, rest.at[0], at_s);

@@ -58,19 +58,18 @@ static void add_rows(struct mtls_settings *settings, bool *help, struct option_r
     all[(*n)++] = (struct option_row){"help", OPTION_FLAG, help, NULL, "this text", 'h'};
 }
 
-bool mtls_options(struct mtls *mtls, const struct option_row *rows, size_t n_rows, int argc,
-                  char **argv, size_t least, size_t most, struct option_arguments *ret_rest,
-                  int *ret_exit)
+bool mtls_options(struct mtls *mtls, const struct option_set *set, int argc, char **argv,
+                  struct option_arguments *ret_rest, int *ret_exit)
 {
     struct option_row all[OPTIONS_MAX];
-    size_t n = n_rows;
+    size_t n = set->n_rows;
     bool help = false;
     struct error err;
 
-    if (n_rows + 8 > OPTIONS_MAX)
+    if (n + 8 > OPTIONS_MAX)
         abort();
-    if (n_rows > 0)
-        memcpy(all, rows, n_rows * sizeof(*rows));
+    if (n > 0)
+        memcpy(all, set->rows, n * sizeof(*all));
     add_rows(&mtls->settings, &help, all, &n);
     *ret_exit = MTLS_ERROR;
     if (!options_parse(all, n, argc, argv, false, ret_rest, &err)) {
@@ -84,7 +83,7 @@ bool mtls_options(struct mtls *mtls, const struct option_row *rows, size_t n_row
         *ret_exit = MTLS_OK;
         return false;
     }
-    if (ret_rest->n < least || ret_rest->n > most) {
+    if (ret_rest->n < set->least || ret_rest->n > set->most) {
         (void)fprintf(stderr, "Usage: mtls %s %s\n", mtls->command->name, mtls->command->arguments);
         return false;
     }

@@ -51,9 +51,8 @@ mtls_run mtls_connect, mtls_whoami, mtls_ssh_config;
 int mtls_error(const struct error *err);
 /* Options of the command and of all commands, then the files' settings where no option was given.
  */
-bool mtls_options(struct mtls *mtls, const struct option_row *rows, size_t n_rows, int argc,
-                  char **argv, size_t least, size_t most, struct option_arguments *ret_rest,
-                  int *ret_exit) MUST_CHECK;
+bool mtls_options(struct mtls *mtls, const struct option_set *set, int argc, char **argv,
+                  struct option_arguments *ret_rest, int *ret_exit) MUST_CHECK;
 /* Fills what is still NULL from the files; what it points to lives as long as the program. */
 bool mtls_settings_load(struct mtls_settings *settings, struct error *err) MUST_CHECK;
 /* The same from one text; unknown options and traps of libconfuse are errors with file and line. */

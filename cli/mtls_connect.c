@@ -253,7 +253,7 @@ int mtls_connect(struct mtls *mtls, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!mtls_options(mtls, rows, ARRAY_LEN(rows), argc, argv, 0, 1, &rest, &code))
+    if (!mtls_options(mtls, OPTION_SET(rows, 0, 1), argc, argv, &rest, &code))
         return code;
     service = rest.n > 0 ? rest.at[0] : NULL;
     if (!choose(mtls, host, port, service, &target, &err) ||

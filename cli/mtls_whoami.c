@@ -18,7 +18,7 @@ int mtls_whoami(struct mtls *mtls, int argc, char **argv)
     struct error err;
     int code;
 
-    if (!mtls_options(mtls, NULL, 0, argc, argv, 0, 0, &rest, &code))
+    if (!mtls_options(mtls, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
         return code;
     if (!mtls->settings.gateway)
         return err_set(&err, REASON_CONFIG_MISSING, "gateway: its HOST:PORT"), mtls_error(&err);
@@ -44,7 +44,7 @@ int mtls_ssh_config(struct mtls *mtls, int argc, char **argv)
     struct option_arguments rest;
     int code;
 
-    if (!mtls_options(mtls, NULL, 0, argc, argv, 0, ARGUMENTS_MAX, &rest, &code))
+    if (!mtls_options(mtls, NO_OPTIONS(0, ARGUMENTS_MAX), argc, argv, &rest, &code))
         return code;
     (void)printf("# ~/.ssh/config: these hosts are reached through the gateway, by certificate.\n");
     (void)printf("Host");

@@ -33,6 +33,16 @@ struct option_row {
     char letter; /* short form, or 0 */
 };
 
+/* What one command takes: its options, and how many arguments. */
+struct option_set {
+    const struct option_row *rows;
+    size_t n_rows;
+    size_t least, most;
+};
+#define OPTION_SET(rows, least, most)                                                              \
+    (&(const struct option_set){rows, ARRAY_LEN(rows), least, most})
+#define NO_OPTIONS(least, most) (&(const struct option_set){NULL, 0, least, most})
+
 struct option_arguments {
     char *at[ARGUMENTS_MAX];
     size_t n;

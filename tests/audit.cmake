@@ -12,3 +12,5 @@ program(bench_audit SOURCES bench/audit.c USES mtls::gatewayd_core)
 add_test(NAME cases.cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/cli.sh $<TARGET_FILE:gatewayctl> $<TARGET_FILE:mtls>
     $<TARGET_FILE:bench_audit>)
 set_tests_properties(cases.cli PROPERTIES LABELS cases TIMEOUT 120)
+add_test(NAME cases.audit_doc COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/audit_doc.sh)
+set_tests_properties(cases.audit_doc PROPERTIES LABELS cases)

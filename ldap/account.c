@@ -12,9 +12,8 @@
 #include <stdio.h>
 
 enum {
-    PATH_LEN_MAX = 255,   /* home and shell; longer ones are of no use to passwd(5) readers */
-    GECOS_MAX = 128,      /* our choice: one line of a listing */
-    GROUP_NAME_MAX = 256, /* a name for policies; NSS takes fewer */
+    PATH_LEN_MAX = 255, /* home and shell; longer ones are of no use to passwd(5) readers */
+    GECOS_MAX = 128,    /* our choice: one line of a listing */
     DETAIL_MAX = 160,
 };
 
@@ -180,6 +179,11 @@ static bool closure_has(const struct closure *closure, const struct replica_entr
     return false;
 }
 
+static bool group_name_is_usable(struct bytes name)
+{
+    return name.len > 0 && name.len <= REPLICA_GROUP_NAME_MAX && text_is_clean(name);
+}
+
 /* A name that two groups share says nothing unless the user is in both. */
 static bool group_names_check(const struct replica *replica, struct draft *draft)
 {
@@ -188,7 +192,7 @@ static bool group_names_check(const struct replica *replica, struct draft *draft
         struct index_list twins =
             replica_list(replica, INDEX_GROUP_NAME, role_match(ROLE_GROUP_NAME), name);
 
-        if (name.len == 0 || name.len > GROUP_NAME_MAX || !text_is_clean(name))
+        if (!group_name_is_usable(name))
             return refuse(draft, REASON_ACCOUNT_INVALID, "a group has no usable name");
         for (size_t t = 0; t < twins.n; t++)
             if (!closure_has(&draft->closure, twins.at[t]))
@@ -238,17 +242,39 @@ static size_t groups_len(const struct replica *replica, const struct closure *cl
     return len;
 }
 
+/* 0 when there is none that may be used. */
+static uint32_t group_gid(const struct replica *replica, const struct replica_entry *group)
+{
+    struct entry_values gid = entry_role(&replica->attributes, group, ROLE_GROUP_GID);
+    uint32_t id = 0;
+
+    if (gid.n != 1 || !id_parse(values_get(gid, 0), replica->options.min_id, &id))
+        return 0;
+    return id;
+}
+
+bool replica_group(const struct replica *replica, const struct replica_entry *entry,
+                   struct account_group *ret_group, char ret_name[REPLICA_GROUP_NAME_MAX + 1])
+{
+    struct bytes name = entry_name(&replica->attributes, entry, ROLE_GROUP_NAME);
+
+    if (!group_name_is_usable(name))
+        return false;
+    memcpy(ret_name, name.at, name.len);
+    ret_name[name.len] = '\0';
+    *ret_group = (struct account_group){ret_name, group_gid(replica, entry)};
+    return true;
+}
+
 static void groups_fill(const struct replica *replica, const struct closure *closure,
                         struct memory *memory, char **pool)
 {
     for (size_t i = 0; i < closure->n; i++) {
         struct account_group *group = &memory->groups[i];
-        struct entry_values gid = entry_role(&replica->attributes, closure->at[i], ROLE_GROUP_GID);
 
         group->name =
             pool_text(pool, entry_name(&replica->attributes, closure->at[i], ROLE_GROUP_NAME));
-        if (gid.n != 1 || !id_parse(values_get(gid, 0), replica->options.min_id, &group->gid))
-            group->gid = 0;
+        group->gid = group_gid(replica, closure->at[i]);
     }
     memory->account.groups = memory->groups;
     memory->account.n_groups = closure->n;

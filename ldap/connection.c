@@ -6,6 +6,7 @@
 #include "ldap/connection.h"
 
 #include "common/clock.h"
+#include "ldap/memory.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,7 +87,7 @@ static int connect_to(int family, const struct sockaddr *to, socklen_t len, int6
     return -1;
 }
 
-static int dial_local(const char *path, int64_t deadline_ms, struct error *err)
+int directory_dial_path(const char *path, int64_t deadline_ms, struct error *err)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
 
@@ -129,11 +130,35 @@ int directory_dial(void *context, const char *uri, int64_t deadline_ms, struct e
         return -1;
     }
     if (is_scheme(uri, "ldapi://"))
-        fd = dial_local(url->lud_host, deadline_ms, err);
+        fd = directory_dial_path(url->lud_host, deadline_ms, err);
     else
         fd = dial_host(url, deadline_ms, err);
     ldap_free_urldesc(url);
     return fd;
+}
+
+char *directory_uri_path(const char *uri)
+{
+    LDAPURLDesc *url = NULL;
+    char *path = NULL;
+
+    if (is_scheme(uri, "ldapi://") && ldap_url_parse(uri, &url) == LDAP_URL_SUCCESS &&
+        url->lud_host)
+        path = memory_text(bytes_of(url->lud_host));
+    ldap_free_urldesc(url);
+    return path;
+}
+
+void directory_prepare(void)
+{
+    struct addrinfo *list = NULL;
+    int version;
+
+    (void)setenv("LDAPNOINIT", "1", 1);
+    (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0); /* we try again by ourselves */
+    (void)ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
+    if (getaddrinfo("localhost", NULL, NULL, &list) == 0)
+        freeaddrinfo(list);
 }
 
 /* Whether what is sent through the socket stays on this machine. */

@@ -86,8 +86,6 @@ bool directory_new(const struct directory_config *config, const struct feed *fee
 
     if (!config_check(config, err))
         return false;
-    if (setenv("LDAPNOINIT", "1", 1) < 0) /* neither ldap.conf nor environment */
-        return err_set(err, REASON_SYSTEM, "setenv: %m");
     directory = memory_new(1, sizeof(*directory));
     config_copy(&directory->config, config);
     directory->feed = *feed;

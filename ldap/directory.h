@@ -63,7 +63,15 @@ const char *directory_server(const struct directory *directory);
 /* Why there is nothing fresh: reason OK while all is well. */
 const struct error *directory_state(const struct directory *directory);
 
+/* Once, before the first directory and before a sandbox closes: what libldap and the resolver read
+ * of the system. No ldap.conf, no environment variable of libldap has any effect. */
+void directory_prepare(void);
+
 /* The plain way to reach a server: names are resolved, every address is tried in turn. */
 int directory_dial(void *context, const char *uri, int64_t deadline_ms, struct error *err);
+/* The same for a Unix socket by its path. */
+int directory_dial_path(const char *path, int64_t deadline_ms, struct error *err);
+/* Path of the socket of an ldapi:// uri, which the caller frees; NULL for others. */
+char *directory_uri_path(const char *uri);
 
 DEFINE_AUTO(struct directory *, directory_freep, directory_free)

@@ -18,6 +18,7 @@ enum {
     REPLICA_ATTRIBUTE_MAX = 64,    /* octets of an attribute name */
     REPLICA_GROUP_DEPTH_MAX = 32,  /* nesting; deeper is GROUP_LIMIT, never a partial list */
     REPLICA_GROUPS_MAX = 10000,    /* groups of one account, likewise */
+    REPLICA_GROUP_NAME_MAX = 256,  /* octets of a group name in policies; NSS takes fewer */
     REPLICA_NAME_MAX = 32,         /* octets of a login name (utmp) */
 };
 #define REPLICA_SNAPSHOT_MAX ((size_t)1 << 30) /* octets of an encoded replica */
@@ -130,6 +131,9 @@ struct account *account_free(struct account *account); /* accepts NULL, returns 
 /* Whether one of the account's groups has that name (case-insensitive, as cn in the directory). */
 bool account_in_group(const struct account *account, struct bytes name);
 
+/* Name and gid of a group entry, checked as for accounts; false when it has no usable name. */
+bool replica_group(const struct replica *replica, const struct replica_entry *entry,
+                   struct account_group *ret_group, char ret_name[REPLICA_GROUP_NAME_MAX + 1]);
 size_t replica_count(const struct replica *replica, enum replica_kind kind);
 /* Every entry of the kind, until `each` returns false. It must not change the replica. */
 void replica_each(const struct replica *replica, enum replica_kind kind,

@@ -118,6 +118,7 @@ int main(int argc, char **argv)
     if (argc <= FOLLOW_ARGUMENTS || !filler_new(&options, &calls, &follow.filler, &err))
         return 2;
     (void)signal(SIGPIPE, SIG_IGN);
+    directory_prepare();
     feed = filler_feed(follow.filler);
     while (config.n_attributes < ARRAY_LEN(attributes) &&
            (attributes[config.n_attributes] =

@@ -3,6 +3,7 @@
 #   tests/cases/cli.sh GATEWAYCTL MTLS BENCH_AUDIT
 set -u
 CTL=$1 MTLS=$2 BENCH=$3
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
 cd "$DIR" || exit 2
@@ -44,6 +45,21 @@ expect "too few arguments" 2 - 'Usage.*ca list' "$CTL" ca list
 expect "too many arguments" 2 - 'Usage.*ca list' "$CTL" ca list a b
 expect "no daemon" 2 - 'does not answer' "$CTL" -c /nonexistent status
 expect "a full disk is an error" 2 '' '' sh -c "'$CTL' --help >/dev/full"
+
+# The man pages know every command and, for mtls, every option.
+"$CTL" --help | sed -n 's/^  \([a-z]* \{0,1\}[a-z]*\) .*/\1/p' | sed 's/ *$//' >commands
+while read -r name; do
+    expect "gatewayctl.8 has $name" 0 '' - grep -q "^\.It Cm $name" "$TOP/cli/gatewayctl.8"
+done <commands
+[ "$(wc -l <commands)" -gt 20 ] || complain "gatewayctl --help: too few commands"
+for name in connect whoami ssh-config; do
+    expect "mtls.1 has $name" 0 '' - grep -q "^\.It Cm $name" "$TOP/cli/mtls.1"
+    "$MTLS" "$name" --help | sed -n 's/^ .* --\([a-z]*\).*/\1/p' >>options
+done
+sort -u options | while read -r name; do
+    grep -q "Fl Fl $name" "$TOP/cli/mtls.1" || echo "$name"
+done >missing
+expect "mtls.1 has all options" 1 - - grep . missing
 
 expect "ca init" 0 'ca\.pem' - "$CTL" ca init ca --name "Test CA"
 expect "ca init again" 2 - 'cannot be written' "$CTL" ca init ca --name "Test CA"
@@ -105,28 +121,28 @@ audit { directory = "$DIR/log"  reader_group = "root" }
 EOF
 sed -i 's/127.0.0.1:0/127.0.0.1:8443/' gatewayd.conf
 echo 'rule "all" { services = {"echo"}  users = {"alice"} }' >policy/10.conf
-CONF="$CTL -c gatewayd.conf"
-expect "policy check" 0 '^ok: 1 rules' - $CONF policy check
+CONF=("$CTL" -c gatewayd.conf)
+expect "policy check" 0 '^ok: 1 rules' - "${CONF[@]}" policy check
 echo 'rule "all" { service = {"echo"} }' >policy/20.conf
-expect "policy check finds the line" 1 '20\.conf:1: error.*service' - $CONF policy check
+expect "policy check finds the line" 1 '20\.conf:1: error.*service' - "${CONF[@]}" policy check
 rm policy/20.conf
-expect "identity map, revoked" 1 - 'is revoked' $CONF identity map --cert a.pem
-expect "identity map" 0 'account +alice' - $CONF identity map --cert a.pem --no-verify
-expect "identity map explains" 0 'find .*mail=alice@example.test' - $CONF identity map --cert a.pem --ca users --explain
-expect "identity map without a value" 1 'no_value' - $CONF identity map --cert b.pem --no-verify
-expect "identity map without an option" 2 - '--cert' $CONF identity map
+expect "identity map, revoked" 1 - 'is revoked' "${CONF[@]}" identity map --cert a.pem
+expect "identity map" 0 'account +alice' - "${CONF[@]}" identity map --cert a.pem --no-verify
+expect "identity map explains" 0 'find .*mail=alice@example.test' - "${CONF[@]}" identity map --cert a.pem --ca users --explain
+expect "identity map without a value" 1 'no_value' - "${CONF[@]}" identity map --cert b.pem --no-verify
+expect "identity map without an option" 2 - '--cert' "${CONF[@]}" identity map
 grep -v createTimestamp people.ldif >young.ldif
-expect "identity map, unsure" 3 'weak_mapping' - $CONF identity map --cert a.pem --no-verify --directory young.ldif
-expect "a broken LDIF" 2 - 'line|malformed' $CONF identity map --cert a.pem --no-verify --directory gatewayd.conf
+expect "identity map, unsure" 3 'weak_mapping' - "${CONF[@]}" identity map --cert a.pem --no-verify --directory young.ldif
+expect "a broken LDIF" 2 - 'line|malformed' "${CONF[@]}" identity map --cert a.pem --no-verify --directory gatewayd.conf
 chmod 644 tls/server.key
-expect "check finds a readable key" 1 'gatewayd\.conf:3: .*read by others' - $CONF check
+expect "check finds a readable key" 1 'gatewayd\.conf:3: .*read by others' - "${CONF[@]}" check
 cp a.key tls/server.key && chmod 600 tls/server.key
-expect "check finds the wrong key" 1 'gatewayd\.conf:3: .*does not belong' - $CONF check
-expect "check with JSON" 1 '"severity": "error"' - $CONF --json check
+expect "check finds the wrong key" 1 'gatewayd\.conf:3: .*does not belong' - "${CONF[@]}" check
+expect "check with JSON" 1 '"severity": "error"' - "${CONF[@]}" --json check
 printf 'edges = 0\nedges = 1\ntls "x" { certifcate = "y" }\n' >>gatewayd.conf
-expect "check finds the first error" 1 'gatewayd\.conf:12: .*edges' - $CONF check
-expect "check finds the second error too" 1 'gatewayd\.conf:13: .*certifcate' - $CONF check
-expect "a broken configuration still leads to the socket" 2 - 'does not answer' $CONF status
+expect "check finds the first error" 1 'gatewayd\.conf:12: .*edges' - "${CONF[@]}" check
+expect "check finds the second error too" 1 'gatewayd\.conf:13: .*certifcate' - "${CONF[@]}" check
+expect "a broken configuration still leads to the socket" 2 - 'does not answer' "${CONF[@]}" status
 
 "$BENCH" log 20 2>/dev/null
 expect "audit verify" 0 '^ok: 21 records' - "$CTL" audit verify log

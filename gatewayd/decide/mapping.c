@@ -322,6 +322,7 @@ static bool find_account(const struct rule *rule, const struct mapping_request *
     struct error err;
 
     trace_find(rule, request);
+    result->asked = true;
     if (request->replica &&
         !mapping_find_run(rule->find, request->identity, request->replica, &found, &err)) {
         trace(request, "  %s: %s", reason_text(err.reason), err.detail);
@@ -340,6 +341,13 @@ static bool find_account(const struct rule *rule, const struct mapping_request *
     return true;
 }
 
+/* A rule before this one may have asked the directory and found nobody. */
+static struct mapping_result begin(const struct rule *rule, const struct mapping_result *before)
+{
+    return (struct mapping_result){
+        .mapping = rule->title, .subject = rule->subject, .asked = before->asked};
+}
+
 /* True when the rule has decided. */
 static bool apply(const struct rule *rule, const struct mapping_request *request,
                   struct mapping_result *result)
@@ -353,13 +361,13 @@ static bool apply(const struct rule *rule, const struct mapping_request *request
         return false;
     }
     if (!all_match(rule, request, &match, &err)) {
-        *result = (struct mapping_result){.mapping = rule->title, .subject = rule->subject};
+        *result = begin(rule, result);
         decide_for(result, err.reason, err.detail);
         return true;
     }
     if (!match)
         return false;
-    *result = (struct mapping_result){.mapping = rule->title, .subject = rule->subject};
+    *result = begin(rule, result);
     return rule->find ? find_account(rule, request, result) : true;
 }
 

@@ -41,6 +41,7 @@ struct mapping_result {
     char detail[ERROR_DETAIL_MAX];
     const char *mapping; /* title of the rule that decided; "" none. Lives as long as the set */
     enum config_subject subject;
+    bool asked;   /* a rule that applies has a find: the directory's age matters */
     bool strong;  /* found by the certificate or its key, not by a name */
     bool by_name; /* several accounts fit and the requested name will choose: no account yet */
     /* NULL: no account. The caller owns it; also set when the account may not be used. */

@@ -1,0 +1,283 @@
+/*
+ * Policy, replica and trust generation as they arrive. Runs in decide; load and directory are
+ * trusted with the content, and their octets are checked like all others.
+ */
+#include "gatewayd/decide/data.h"
+
+#include "common/log.h"
+#include "gatewayd/shared/memfd.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    POLICY_OCTETS_MAX = 256 << 20,
+    CHANGE_OCTETS_MAX = 64 << 20,
+    SLICE_ENTRIES = 500, /* of a snapshot in one loop turn: some 2 ms */
+    WAITING_MAX = 4096,  /* changes that come while a snapshot is read */
+};
+
+/* A change that came while a snapshot is being read: applied to it afterwards. */
+struct waiting {
+    struct bytes octets;
+    struct waiting *next;
+};
+
+struct data {
+    struct decide *decide;
+    struct replica_decoder *decoder; /* NULL: no snapshot is being read */
+    struct bytes snapshot;
+    int snapshot_fd;
+    int64_t as_of_ms; /* of the snapshot and of what came behind it */
+    struct waiting *first, **last;
+    size_t n_waiting;
+    ev_timer slice;
+};
+
+/* --- policy and trust ------------------------------------------------------------------------- */
+
+static bool read_policy(int fd, struct policy_set **ret_set, struct error *err)
+{
+    struct bytes octets;
+    bool good;
+
+    if (!memfd_map(fd, POLICY_OCTETS_MAX, &octets, err))
+        return false;
+    good = policy_decode(octets, ret_set, err);
+    memfd_unmap(octets);
+    return good;
+}
+
+void data_policy(struct decide *decide, const struct message_policy *msg, int fd)
+{
+    struct policy_set *set;
+    struct error err;
+    bool good = fd >= 0 && read_policy(fd, &set, &err);
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (!good) {
+        (void)(fd >= 0 || err_set(&err, REASON_MSG_MALFORMED, "no descriptor"));
+        log_error("policy_refused", &err, "%s", ""); /* the last good one stays */
+        return;
+    }
+    (void)policy_free(decide->policy);
+    decide->policy = set;
+    decide->policy_version = msg->version;
+    log_event(LOG_LEVEL_INFO, "policy", "rules=%zu", policy_n_rules(set));
+    reevaluate_all(decide, CAUSE_POLICY);
+}
+
+/* What is in it matters to the edges alone; decide must know which verdicts of theirs are old. */
+void data_trust(struct decide *decide, const struct message_trust *msg, int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+    decide->trust_generation = msg->generation;
+}
+
+/* --- the replica ------------------------------------------------------------------------------ */
+
+static void affected_user(void *context, const char *user)
+{
+    reevaluate_user(context, user, CAUSE_DIRECTORY);
+}
+
+/* A replica that misses a change is none: a new decide gets a whole one. */
+static void apply(struct decide *decide, struct bytes octets)
+{
+    struct replica_affected affected = {.user = affected_user, .context = decide};
+    struct error err;
+
+    if (!replica_apply(decide->replica, octets, &affected, &err))
+        role_die(decide->role, &err);
+}
+
+static void set_as_of(struct decide *decide, int64_t as_of_ms)
+{
+    if (!decide->replica)
+        return;
+    replica_set_as_of_ms(decide->replica, as_of_ms);
+    reevaluate_plan_stale(decide);
+}
+
+static void drop_snapshot(struct data *data)
+{
+    ev_timer_stop(data->decide->loop, &data->slice);
+    data->decoder = replica_decoder_free(data->decoder);
+    memfd_unmap(data->snapshot);
+    data->snapshot = (struct bytes){0};
+    if (data->snapshot_fd >= 0)
+        (void)close(data->snapshot_fd);
+    data->snapshot_fd = -1;
+    while (data->first) {
+        struct waiting *waiting = data->first;
+
+        data->first = waiting->next;
+        free((void *)waiting->octets.at);
+        free(waiting);
+    }
+    data->last = &data->first;
+    data->n_waiting = 0;
+}
+
+static void take_snapshot(struct data *data)
+{
+    struct decide *decide = data->decide;
+
+    (void)replica_free(decide->replica);
+    decide->replica = replica_decoder_take(data->decoder);
+    for (struct waiting *waiting = data->first; waiting; waiting = waiting->next)
+        apply(decide, waiting->octets);
+    set_as_of(decide, data->as_of_ms);
+    drop_snapshot(data);
+    log_event(LOG_LEVEL_INFO, "directory_snapshot", "users=%zu groups=%zu",
+              replica_count(decide->replica, REPLICA_USER),
+              replica_count(decide->replica, REPLICA_GROUP));
+    reevaluate_all(decide, CAUSE_DIRECTORY);
+}
+
+static void read_slice(struct data *data, size_t n_entries)
+{
+    struct error err;
+    bool done;
+
+    if (!replica_decoder_step(data->decoder, n_entries, &done, &err)) {
+        log_error("snapshot_refused", &err, "%s", "");
+        drop_snapshot(data);
+    } else if (done) {
+        take_snapshot(data);
+    } else {
+        ev_timer_set(&data->slice, 0.0, 0.0);
+        ev_timer_start(data->decide->loop, &data->slice);
+    }
+}
+
+static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    read_slice(timer->data, SLICE_ENTRIES);
+}
+
+static bool replica_options_of(const struct decide *decide, struct replica_options *ret_options,
+                               struct error *err)
+{
+    static const char *const schemas[] = {
+        [CONFIG_SCHEMA_RFC2307] = "rfc2307", [CONFIG_SCHEMA_RFC2307BIS] = "rfc2307bis"};
+    const struct config_directory *directory = decide_directory(decide);
+
+    if (!directory || (size_t)directory->schema >= ARRAY_LEN(schemas))
+        return err_set(err, REASON_CONFIG_MISSING, "no directory is configured");
+    *ret_options = (struct replica_options){.schema = schemas[directory->schema],
+                                            .min_id = (uint32_t)directory->min_id};
+    return mapping_replica_options(decide->role->config, ret_options, err);
+}
+
+static bool begin_snapshot(struct data *data, const struct message_snapshot *msg, int fd,
+                           struct error *err)
+{
+    struct replica_options options;
+
+    if (fd < 0)
+        return err_set(err, REASON_MSG_MALFORMED, "no descriptor");
+    if (!replica_options_of(data->decide, &options, err) ||
+        !memfd_map(fd, REPLICA_SNAPSHOT_MAX, &data->snapshot, err) ||
+        !replica_decoder_new(&options, data->snapshot, &data->decoder, err))
+        return false;
+    data->as_of_ms = msg->as_of_ms;
+    return true;
+}
+
+void data_snapshot(struct decide *decide, const struct message_snapshot *msg, int fd)
+{
+    struct data *data = decide->data;
+    struct error err;
+
+    drop_snapshot(data); /* a newer one: all that waits is in it */
+    data->snapshot_fd = fd;
+    if (begin_snapshot(data, msg, fd, &err)) {
+        read_slice(data, SLICE_ENTRIES);
+        return;
+    }
+    log_error("snapshot_refused", &err, "%s", "");
+    drop_snapshot(data);
+}
+
+static void wait_for_snapshot(struct data *data, struct bytes change)
+{
+    struct waiting *waiting = xcalloc(1, sizeof(*waiting));
+
+    waiting->octets = xbytes(change);
+    *data->last = waiting;
+    data->last = &waiting->next;
+    if (++data->n_waiting > WAITING_MAX)
+        read_slice(data, SIZE_MAX); /* the rest at once: the memory that waits is bounded */
+}
+
+void data_change(struct decide *decide, struct bytes change, int64_t as_of_ms)
+{
+    struct data *data = decide->data;
+
+    if (data->decoder) {
+        if (as_of_ms > data->as_of_ms)
+            data->as_of_ms = as_of_ms;
+        wait_for_snapshot(data, change);
+    } else if (decide->replica) {
+        apply(decide, change);
+        set_as_of(decide, as_of_ms);
+    }
+}
+
+void data_change_memfd(struct decide *decide, const struct message_change_memfd *msg, int fd)
+{
+    struct bytes octets;
+    struct error err;
+
+    if (fd < 0)
+        return;
+    if (memfd_map(fd, CHANGE_OCTETS_MAX, &octets, &err)) {
+        data_change(decide, octets, msg->as_of_ms);
+        memfd_unmap(octets);
+    } else {
+        role_die(decide->role, &err); /* see apply */
+    }
+    (void)close(fd);
+}
+
+void data_as_of(struct decide *decide, const struct message_as_of *msg)
+{
+    struct data *data = decide->data;
+
+    decide->directory_state =
+        msg->reason < REASON__COUNT ? (enum reason)msg->reason : REASON_DIRECTORY_BAD_ANSWER;
+    (void)snprintf(decide->directory_server, sizeof(decide->directory_server), "%.*s",
+                   msg->server.len > 200 ? 200 : (int)msg->server.len,
+                   (const char *)msg->server.at);
+    if (data->decoder && msg->as_of_ms > data->as_of_ms)
+        data->as_of_ms = msg->as_of_ms;
+    if (!data->decoder)
+        set_as_of(decide, msg->as_of_ms);
+}
+
+struct data *data_new(struct decide *decide)
+{
+    struct data *data = xcalloc(1, sizeof(*data));
+
+    data->decide = decide;
+    data->snapshot_fd = -1;
+    data->last = &data->first;
+    ev_init(&data->slice, on_slice);
+    data->slice.data = data;
+    return data;
+}
+
+struct data *data_free(struct data *data)
+{
+    if (!data)
+        return NULL;
+    drop_snapshot(data);
+    free(data);
+    return NULL;
+}

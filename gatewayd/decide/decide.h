@@ -1,0 +1,184 @@
+#pragma once
+/*
+ * The state of the process decide, and what its files call of each other. Read stages.c next: what
+ * happens to a connection; then reevaluate.c: what happens to a session when something changes.
+ */
+#include "gatewayd/decide/identity_cache.h"
+#include "gatewayd/decide/local_server.h"
+#include "gatewayd/decide/locks.h"
+#include "gatewayd/decide/mapping.h"
+#include "gatewayd/decide/sessions.h"
+#include "gatewayd/shared/role.h"
+#include "policy/policy.h"
+
+enum {
+    DECIDE_EDGES_MAX = 64,
+    DECIDE_IDENTITIES_MAX = 20000, /* cached: about 3 KiB each */
+    DECIDE_CONFIRM_MS = 60000,     /* a provisional session is confirmed by then (policy.md 7) */
+    DECIDE_GRANT_MS = 10000,       /* account redeems what auth granted by then (login.md) */
+    DECIDE_CLOSE_MS = 5000,        /* the edge answers END by then */
+    DECIDE_RESUME_MS = 1000,       /* edges hand back their sessions by then */
+    DECIDE_DENIALS_KEPT = 20,      /* last ones, for status */
+};
+
+/* One of the last denials, for status. */
+struct decide_denial {
+    struct session_id id;
+    int64_t at_ms;
+    enum reason reason;
+    char user[REGISTRY_USER_MAX + 1];
+    char service[64];
+    char source[ADDRESS_TEXT_MAX];
+};
+
+struct decide_counters {
+    uint64_t opened, allowed, denied, ended, refused_handshakes, judged;
+};
+
+struct data;
+struct resume;
+struct reevaluate;
+
+struct decide {
+    struct role *role;
+    struct ev_loop *loop;
+    uint32_t own_uid; /* before the sandbox: 0 when started by root */
+    uint64_t epoch;
+    int64_t started_ms;
+    bool ready; /* sessions of the decide before are taken over or closed: verdicts may be given */
+
+    struct channel *edges[DECIDE_EDGES_MAX];
+
+    struct mapping_set *mappings;
+    struct policy_set *policy; /* NULL: none has come yet */
+    struct hash policy_version;
+    struct replica *replica; /* NULL: none has come yet */
+    char directory_server[256];
+    enum reason directory_state;
+    uint32_t trust_generation;
+
+    struct identity_cache *identities;
+    struct registry *registry;
+    struct sessions *sessions;
+    struct ledger *ledger;
+    struct locks *locks; /* NULL: no file was given */
+    struct upstreams *upstreams;
+    struct local_server *pam, *control;
+    int pam_fd, control_fd; /* until the servers have them */
+    struct data *data;
+    struct resume *resume;
+    struct reevaluate *reevaluate;
+    struct local_groups groups;
+    char boot_id[40]; /* "" where /proc gives none */
+
+    /* Of the evaluation that was made last: record and answers are written before the next. */
+    struct policy_request request;
+    struct policy_decision decision;
+    const char *fact_values[POLICY_FACT__COUNT]; /* room for facts of one value */
+
+    struct decide_counters counters;
+    char counters_sent[512]; /* the last COUNTERS */
+    ev_timer tick;
+    struct decide_denial denials[DECIDE_DENIALS_KEPT];
+    size_t n_denials;      /* ever */
+    int64_t clock_high_ms; /* latest time of day seen: a clock that steps back is not believed */
+    char alarm[256];       /* mass_end_guard; "" none */
+};
+
+/* --- facts.c ---------------------------------------------------------------------------------- */
+/* Fills decide->request and decide->decision for the session and a service. */
+void decide_evaluate(struct session *session, const char *service, bool confirmed);
+/* JSON of the facts tested and of the misses of decide->decision. */
+void facts_json(const struct decide *decide, struct writer *out);
+void misses_json(const struct decide *decide, struct writer *out);
+/* Age of the replica; INT64_MAX when there is none. */
+int64_t directory_age_ms(const struct decide *decide);
+const struct config_directory *decide_directory(const struct decide *decide); /* NULL: none */
+
+/* --- stages.c --------------------------------------------------------------------------------- */
+void decide_open(struct decide *decide, uint32_t edge_slot, const struct message_open *open);
+/* Sessions of the decide before are taken over or closed: the connections that waited go on. */
+void decide_become_ready(struct decide *decide);
+
+/* --- live.c ----------------------------------------------------------------------------------- */
+/* Starts the timers of a live session; again after each judgement. */
+void session_watch(struct session *session);
+/* Ends it: at once when it is live; with its verdict when it still waits for one. */
+void session_end(struct session *session, enum reason reason, const char *detail);
+/* Nothing is relayed any more: the close record, then nothing is left of it. */
+void session_finish(struct session *session, enum reason reason);
+
+/* --- edges.c ---------------------------------------------------------------------------------- */
+void edges_close(struct decide *decide, uint32_t edge_slot, const struct message_close *msg);
+void edges_chains(struct decide *decide, uint32_t edge_slot, const struct message_chains *msg);
+/* Its process is gone, and with it all its connections. */
+void edges_lost(struct decide *decide, uint32_t edge_slot);
+
+/* --- records.c -------------------------------------------------------------------------------- */
+enum record_event {
+    RECORD_OPEN,
+    RECORD_DENY,
+    RECORD_CLOSE,
+    RECORD_REEVAL,
+    RECORD_KILL,
+    RECORD_PAM,
+    RECORD_WHOAMI,
+    RECORD_ADMIN,
+};
+
+struct record_extra {
+    const char *who;
+    const char *detail;
+    const char *confirms;
+    enum reason reason;
+    bool urgent;
+    struct ledger_wait *wait;
+};
+/* Writes the record of an event of a session. False when the ledger has no room. */
+bool record_session(struct session *session, enum record_event event,
+                    const struct record_extra *extra);
+/* An event without a session: admin, cfg, a pass of the re-evaluation. */
+bool record_event(struct decide *decide, enum record_event event, const struct record_extra *extra);
+void record_preauth(struct decide *decide, const struct message_preauth_denied *msg);
+/* A session of the decide before, of which only the registry is left. */
+bool record_lost(struct decide *decide, const struct registry_record *record, enum reason reason,
+                 struct ledger_wait *wait);
+
+/* --- reevaluate.c ----------------------------------------------------------------------------- */
+struct reevaluate *reevaluate_new(struct decide *decide);
+struct reevaluate *reevaluate_free(struct reevaluate *reevaluate); /* accepts NULL */
+void reevaluate_session(struct session *session, enum session_cause cause);
+void reevaluate_user(struct decide *decide, const char *user, enum session_cause cause);
+void reevaluate_all(struct decide *decide, enum session_cause cause);
+/* Judges without consequences: OK or why it would end. Leaves the session judged. */
+enum reason reevaluate_try(struct session *session);
+/* A session goes: forgets it. */
+void reevaluate_forget(struct session *session);
+/* Operator: ends what the guard holds; how many. */
+size_t reevaluate_end_pending(struct decide *decide);
+size_t reevaluate_count_pending(const struct decide *decide);
+/* The age of the directory has been set anew: plans the moment when live sessions become stale. */
+void reevaluate_plan_stale(struct decide *decide);
+
+/* --- resume.c --------------------------------------------------------------------------------- */
+struct resume *resume_new(struct decide *decide);
+struct resume *resume_free(struct resume *resume); /* accepts NULL */
+/* Takes over one session; fd: its upstream or -1, owned. */
+void resume_session(struct decide *decide, uint32_t edge_slot, const struct message_resume *msg,
+                    int fd);
+void resume_done(struct decide *decide, uint32_t edge_slot);
+/* Begins to wait for the edges; ready at once when the registry knows no live session. */
+void resume_begin(struct decide *decide);
+
+/* --- whoami.c --------------------------------------------------------------------------------- */
+void whoami_text(struct session *session, struct writer *out);
+
+/* --- pam_requests.c, control_requests.c ------------------------------------------------------- */
+void pam_request(void *decide, struct local_request *request);
+void control_request(void *decide, struct local_request *request);
+/* The parent's answer to an ASK of a control request. */
+void control_answer(struct decide *decide, const struct message_answer *answer);
+
+/* --- status.c --------------------------------------------------------------------------------- */
+/* The parent's JSON object with decide's members added; compact. False when it is too large. */
+bool status_print(struct decide *decide, struct bytes parent, struct writer *out);

@@ -1,0 +1,64 @@
+/*
+ * What edges say of connections that they hold. Runs in decide; an edge may lie about its own
+ * connections, and about no others: each is looked up by the slot that the channel belongs to.
+ */
+#include "gatewayd/decide/decide.h"
+#include "gatewayd/decide/judge.h"
+
+void edges_close(struct decide *decide, uint32_t edge_slot, const struct message_close *msg)
+{
+    static const struct session_id none;
+    struct session *session =
+        sessions_find_connection(decide->sessions, edge_slot, msg->connection);
+
+    if (!session || session->state == SESSION_CLOSED)
+        return;
+    if (!session_id_equal(&msg->session, &none) && !session_id_equal(&msg->session, &session->id))
+        return;
+    session->bytes_in = msg->bytes_in;
+    session->bytes_out = msg->bytes_out;
+    session->bytes_known = true;
+    if (session->state == SESSION_ENDING)
+        session_finish(session, session->end_reason);
+    else
+        session_finish(session, msg->reason < REASON__COUNT ? (enum reason)msg->reason
+                                                            : REASON_RELAY_FAILED);
+}
+
+void edges_chains(struct decide *decide, uint32_t edge_slot, const struct message_chains *msg)
+{
+    struct session *session =
+        sessions_find_connection(decide->sessions, edge_slot, msg->connection);
+
+    if (!session || session->state > SESSION_LIVE)
+        return;
+    judge_take_chains(session, msg);
+    session->asked_crl = false;
+    if (session->waits == SESSION_WAITS_CHAINS)
+        pipeline_continue(&session->pipeline);
+    else
+        reevaluate_session(session, CAUSE_CHAIN);
+}
+
+struct lost {
+    uint32_t edge_slot;
+};
+
+static void lose(void *context, struct session *session)
+{
+    const struct lost *lost = context;
+
+    if (session->edge_slot != lost->edge_slot || session->state == SESSION_CLOSED)
+        return;
+    session->bytes_known = false;
+    session_finish(session,
+                   session->state == SESSION_ENDING ? session->end_reason : REASON_EDGE_LOST);
+}
+
+void edges_lost(struct decide *decide, uint32_t edge_slot)
+{
+    struct lost lost = {edge_slot};
+
+    decide->edges[edge_slot] = NULL;
+    sessions_each(decide->sessions, lose, &lost);
+}

@@ -1,0 +1,260 @@
+/*
+ * Locks, account and policy of a session: the judging itself, for new and for live ones alike. Runs
+ * in decide. Everything is looked up anew; nothing of an older judgement helps.
+ */
+#include "gatewayd/decide/judge.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "gatewayd/decide/stages.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <stdio.h>
+
+static void deny(struct session *session, enum reason reason, const char *detail)
+{
+    if (session->reason == REASON_OK)
+        session_set_reason(session, reason, detail);
+}
+
+/* --- chain and locks -------------------------------------------------------------------------- */
+
+void judge_take_chains(struct session *session, const struct message_chains *chains)
+{
+    AUTO(char_freep) char *detail = xtext(chains->detail);
+
+    session->chain =
+        chains->reason < REASON__COUNT ? (enum reason)chains->reason : REASON_CERT_INVALID;
+    session_set_text(&session->chain_detail, detail);
+    session->open.trust_generation = chains->generation;
+    session->open.not_after_s = chains->not_after_s;
+    session->open.revocation = chains->revocation;
+    session->open.crl_this_update_s = chains->crl_this_update_s;
+    session->open.crl_valid_until_s = chains->crl_valid_until_s;
+}
+
+static void check_chain(struct session *session)
+{
+    int64_t now_s = clock_realtime_s();
+
+    if (session->chain != REASON_OK)
+        deny(session, session->chain, session->chain_detail);
+    else if (now_s > session->open.not_after_s)
+        deny(session, REASON_CERT_EXPIRED, "");
+    else if (now_s >= session->open.crl_valid_until_s)
+        deny(session, REASON_CRL_EXPIRED, "");
+}
+
+static void locked(struct session *session, const struct lock *lock)
+{
+    char detail[512];
+
+    (void)snprintf(detail, sizeof(detail), "lock %s on %s %.100s: %.300s", lock->id,
+                   lock_kind_name(lock->kind), lock->value, lock->message);
+    deny(session, REASON_LOCKED, detail);
+}
+
+static void check_lock(struct session *session, enum lock_kind kind, struct bytes value)
+{
+    const struct lock *lock =
+        value.len > 0 ? locks_find(session->decide->locks, kind, value, clock_realtime_s()) : NULL;
+
+    if (lock)
+        locked(session, lock);
+}
+
+/* Begins a judgement: what an older one has left is forgotten (a reason found before stays). */
+enum stage_result decide_locks(void *context)
+{
+    struct session *session = context;
+    char id[SESSION_ID_TEXT_LEN + 1];
+
+    memset(&session->decide->decision, 0, sizeof(session->decide->decision));
+    if (session->reason != REASON_OK)
+        return STAGE_DONE;
+    check_chain(session);
+    session_id_format(&session->id, id);
+    check_lock(session, LOCK_SESSION, bytes_of(id));
+    check_lock(session, LOCK_CERTIFICATE, identity_text(session->identity, "cert!sha256"));
+    check_lock(session, LOCK_ISSUER, identity_text(session->identity, "issuer"));
+    check_lock(session, LOCK_SERVICE, session->open.service_name);
+    return STAGE_DONE;
+}
+
+/* --- account ---------------------------------------------------------------------------------- */
+
+static void check_account_locks(struct session *session)
+{
+    int64_t now_s = clock_realtime_s();
+    const struct lock *lock;
+
+    check_lock(session, LOCK_USER, bytes_of(session->account->name));
+    for (size_t i = 0; (lock = locks_at(session->decide->locks, i)); i++)
+        if (lock->kind == LOCK_GROUP && lock->expires_s > now_s &&
+            account_in_group(session->account, bytes_of(lock->value)))
+            locked(session, lock);
+}
+
+static void set_account(struct session *session, struct account *account)
+{
+    (void)account_free(session->account);
+    free(session->groups);
+    session->account = account;
+    session->groups = account ? xcalloc(account->n_groups, sizeof(*session->groups)) : NULL;
+    for (size_t i = 0; account && i < account->n_groups; i++)
+        session->groups[i] = account->groups[i].name;
+}
+
+/* A replica that is too old answers nothing: its age is part of each answer (policy.md 9). */
+static bool is_stale(const struct session *session, int64_t age_ms)
+{
+    const struct config_directory *directory = decide_directory(session->decide);
+    int64_t max_s =
+        session->state == SESSION_LIVE ? directory->max_stale_live : directory->max_stale;
+
+    return age_ms == INT64_MAX || age_ms > max_s * 1000;
+}
+
+/* A session never changes its user: one that was deleted or renamed must not fall into a weaker
+ * rule (identity.md, "No account is not an error by itself"). */
+static void check_same_user(struct session *session)
+{
+    const char *now = session->account ? session->account->name : "";
+
+    if (session->state == SESSION_OPENING)
+        sessions_set_user(session->decide->sessions, session, now);
+    else if (strcmp(session->user, now) != 0 && !(session->user[0] == '\0' && session->by_name))
+        deny(session, REASON_NO_USER, session->user);
+}
+
+static void take_result(struct session *session, struct mapping_result *result)
+{
+    session_set_text(&session->mapping, result->mapping);
+    session->subject = result->subject;
+    /* Until the login is confirmed the name may still choose another of them. */
+    session->by_name = result->by_name || (session->by_name && session->user[0] == '\0');
+    set_account(session, STEAL(result->account));
+    if (result->reason != REASON_OK) {
+        deny(session, result->reason, result->detail);
+        if (session->state == SESSION_OPENING)
+            sessions_set_user(session->decide->sessions, session,
+                              session->account ? session->account->name : "");
+        return;
+    }
+    check_same_user(session);
+    if (session->account)
+        check_account_locks(session);
+    else if (!session->by_name && session->subject == CONFIG_SUBJECT_HUMAN)
+        deny(session, REASON_NO_USER, "a human needs an account");
+}
+
+static bool is_confirmed_service(const struct session *session)
+{
+    const struct config_service *service = session_service(session);
+
+    return service && service->confirm == CONFIG_CONFIRM_PAM;
+}
+
+static void map(struct session *session)
+{
+    struct decide *decide = session->decide;
+    struct mapping_request request = {
+        .identity = session->identity,
+        .ca = (const char *)session->open.ca_name.at,
+        .requested = session->login[0] ? session->login : NULL,
+        .replica = decide_directory(decide) ? decide->replica : NULL,
+        .now_s = clock_realtime_s(),
+    };
+    struct mapping_result result;
+    int64_t age_ms = directory_age_ms(decide);
+
+    mapping_apply(decide->mappings, &request, &result);
+    session->directory_age_s = AUDIT_NO_NUMBER;
+    if (result.asked && decide_directory(decide)) {
+        if (age_ms != INT64_MAX)
+            session->directory_age_s = age_ms / 1000;
+        if (is_stale(session, age_ms)) {
+            session_set_reason(session, REASON_DIRECTORY_STALE, "");
+            mapping_result_clear(&result);
+            return;
+        }
+    }
+    take_result(session, &result);
+    if (session->by_name && !is_confirmed_service(session))
+        deny(session, REASON_AMBIGUOUS_USER, "no login name will choose among the accounts");
+}
+
+/* A live session of the decide before keeps its verdict until there is something to judge it on;
+ * locks and chain have been looked at, and the lock on its user is. */
+static bool is_deferred(const struct session *session)
+{
+    const struct config_directory *directory = decide_directory(session->decide);
+
+    return session->state == SESSION_LIVE && directory && !session->decide->replica &&
+           clock_monotonic_ms() - session->decide->started_ms <= directory->max_stale_live * 1000;
+}
+
+enum stage_result decide_account(void *context)
+{
+    struct session *session = context;
+
+    session->deferred = is_deferred(session);
+    if (session->reason == REASON_OK && session->deferred)
+        check_lock(session, LOCK_USER, bytes_of(session->user));
+    else if (session->reason == REASON_OK)
+        map(session);
+    return STAGE_DONE;
+}
+
+/* --- policy ----------------------------------------------------------------------------------- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_until(struct session *session, int64_t policy_until_s)
+{
+    int64_t until = policy_until_s;
+
+    if (session->open.not_after_s < INT64_MAX)
+        until = earlier(until, session->open.not_after_s + 1);
+    until = earlier(until, session->open.crl_valid_until_s);
+    if (session->account)
+        until = earlier(until, session->account->state_until_s);
+    session->valid_until_s = until;
+}
+
+enum stage_result decide_policy(void *context)
+{
+    struct session *session = context;
+    const struct policy_decision *decision = &session->decide->decision;
+    const struct config_service *service = session_service(session);
+
+    session->deferred |= session->state == SESSION_LIVE && !session->decide->policy;
+    if (session->reason != REASON_OK || session->deferred || session_is_whoami(session))
+        return STAGE_DONE;
+    if (!service) {
+        deny(session, REASON_NO_SERVICE, "");
+        return STAGE_DONE;
+    }
+    decide_evaluate(session, service->title, service->confirm == CONFIG_CONFIRM_PAM);
+    session_set_text(&session->rule, decision->rule);
+    session_set_text(&session->file, decision->file);
+    session_set_text(&session->message, decision->message);
+    session->line = decision->line;
+    session->provisional = decision->verdict == POLICY_PROVISIONAL;
+    set_until(session, decision->valid_until_s);
+    if (decision->verdict == POLICY_DENY)
+        deny(session, decision->reason == REASON_OK ? REASON_DEFAULT_DENY : decision->reason, "");
+    else if (session->provisional && session->login[0] != '\0')
+        deny(session, REASON_DEFAULT_DENY, "a condition is still open after the login");
+    return STAGE_DONE;
+}
+
+void judge_session(struct session *session)
+{
+    session_set_reason(session, REASON_OK, "");
+    session->decide->counters.judged++;
+    pipeline_judge(session);
+}

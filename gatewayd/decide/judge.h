@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * The rows of the pipeline that are run again whenever a live session is judged again, and the
+ * facts they rest on. Declared in stages.h; what is here is for the other files of this folder.
+ */
+#include "gatewayd/decide/decide.h"
+
+/* Judges the session as it is now: sets reason, detail, rule, account, valid_until_s. */
+void judge_session(struct session *session);
+/* Takes over what a CHAINS message says of the session's chain. */
+void judge_take_chains(struct session *session, const struct message_chains *chains);

@@ -1,0 +1,340 @@
+/*
+ * Judging live sessions again. Runs in decide: whatever changes puts sessions on one list, which is
+ * worked off in slices; who is denied ends at once, unless one directory or policy event would end
+ * so many that it is more likely a mistake (mass_end_guard).
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "gatewayd/decide/decide.h"
+#include "gatewayd/decide/judge.h"
+#include "gatewayd/shared/xalloc.h"
+
+#include <stdio.h>
+#include <utlist.h>
+
+enum {
+    SLICE = 1000,    /* sessions judged in one loop turn (architecture.md, "Re-judging") */
+    GUARD_LEAST = 20 /* mass_end_guard never holds fewer */
+};
+
+struct reevaluate {
+    struct decide *decide;
+    struct session *due;    /* to be judged, linked by due_prev and due_next */
+    struct session *doomed; /* of this pass: denied by a directory or policy event */
+    size_t n_judged, n_doomed, n_ended;
+    ev_timer slice;
+    ev_periodic stale;
+};
+
+/* --- reasons ---------------------------------------------------------------------------------- */
+
+/* A policy that says no says it because something has changed: the record names that. */
+static enum reason reason_of_change(const struct session *session)
+{
+    switch (session->reason) {
+    case REASON_DEFAULT_DENY:
+    case REASON_RULE_DENY:
+    case REASON_LIMIT:
+    case REASON_POLICY_MISSING:
+        break;
+    default:
+        return session->reason;
+    }
+    if (session->causes & CAUSE_POLICY)
+        return REASON_POLICY_CHANGED;
+    return session->causes & CAUSE_DIRECTORY ? REASON_GROUPS_CHANGED : REASON_TIME_ENDED;
+}
+
+/* Locks, revocation and time are never held back. */
+static bool is_guarded(const struct session *session)
+{
+    switch (session->reason) {
+    case REASON_LOCKED:
+    case REASON_DIRECTORY_STALE:
+        return false;
+    default:
+        return session->chain == REASON_OK && (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
+    }
+}
+
+static void describe(const struct session *session, char detail[ERROR_DETAIL_MAX])
+{
+    if (session->rule[0] != '\0' && session->reason == REASON_RULE_DENY)
+        (void)snprintf(detail, ERROR_DETAIL_MAX, "rule %s, %s:%u", session->rule, session->file,
+                       session->line);
+    else
+        (void)snprintf(detail, ERROR_DETAIL_MAX, "%s%s%s", reason_name(session->reason),
+                       session->detail[0] ? ": " : "", session->detail);
+}
+
+/* The judgement is fresh: the record shows what it rests on. */
+static void end_now(struct reevaluate *reevaluate, struct session *session)
+{
+    enum reason reason = reason_of_change(session);
+    char detail[ERROR_DETAIL_MAX];
+    struct record_extra extra = {.reason = reason, .detail = detail};
+
+    describe(session, detail);
+    (void)record_session(session, RECORD_REEVAL, &extra); /* a loss is counted by the ledger */
+    reevaluate->n_ended++;
+    session_end(session, reason, detail);
+}
+
+/* --- one pass --------------------------------------------------------------------------------- */
+
+static void keep(struct session *session)
+{
+    session->held = false;
+    session->causes = 0;
+    session_watch(session);
+    session_save(session, REGISTRY_LIVE);
+}
+
+static void judge_live(struct reevaluate *reevaluate, struct session *session)
+{
+    judge_session(session);
+    reevaluate->n_judged++;
+    if (session->reason == REASON_OK) {
+        keep(session);
+    } else if (is_guarded(session)) {
+        DL_APPEND2(reevaluate->doomed, session, due_prev, due_next);
+        reevaluate->n_doomed++;
+    } else {
+        end_now(reevaluate, session);
+    }
+}
+
+/* One that waits for its verdict is denied by it; one that was denied already stays so. */
+static void judge_waiting(struct session *session)
+{
+    if (session->reason == REASON_OK && session->recorded)
+        judge_session(session);
+    session->causes = 0;
+}
+
+static void judge_due(struct reevaluate *reevaluate, struct session *session)
+{
+    DL_DELETE2(reevaluate->due, session, due_prev, due_next);
+    session->due_prev = NULL;
+    if (session->state == SESSION_LIVE)
+        judge_live(reevaluate, session);
+    else if (session->state == SESSION_OPENING)
+        judge_waiting(session);
+}
+
+static void hold_all(struct reevaluate *reevaluate, size_t live)
+{
+    struct decide *decide = reevaluate->decide;
+    struct record_extra extra = {.reason = REASON_MASS_END_GUARD, .detail = decide->alarm};
+
+    (void)snprintf(decide->alarm, sizeof(decide->alarm),
+                   "one change would end %zu of %zu sessions; none was ended", reevaluate->n_doomed,
+                   live);
+    log_event(LOG_LEVEL_ERROR, "mass_end_guard", "would_end=%zu sessions=%zu", reevaluate->n_doomed,
+              live);
+    (void)record_event(decide, RECORD_REEVAL, &extra);
+    while (reevaluate->doomed) {
+        struct session *session = reevaluate->doomed;
+
+        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
+        session->due_prev = NULL;
+        session->held = true;
+    }
+}
+
+/* Judged once more, so that each record shows its own facts. */
+static void end_all(struct reevaluate *reevaluate)
+{
+    while (reevaluate->doomed) {
+        struct session *session = reevaluate->doomed;
+
+        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
+        session->due_prev = NULL;
+        judge_session(session);
+        if (session->reason == REASON_OK)
+            keep(session);
+        else
+            end_now(reevaluate, session);
+    }
+}
+
+static void finish_pass(struct reevaluate *reevaluate)
+{
+    int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
+    size_t live = sessions_count_live(reevaluate->decide->sessions);
+    size_t most = live * (size_t)percent / 100;
+
+    if (reevaluate->n_doomed > (most > GUARD_LEAST ? most : GUARD_LEAST))
+        hold_all(reevaluate, live);
+    else
+        end_all(reevaluate);
+    if (reevaluate_count_pending(reevaluate->decide) == 0)
+        reevaluate->decide->alarm[0] = '\0';
+    if (reevaluate->n_ended > 0 || reevaluate->n_judged >= SLICE)
+        log_event(LOG_LEVEL_INFO, "reevaluated", "judged=%zu ended=%zu", reevaluate->n_judged,
+                  reevaluate->n_ended);
+    reevaluate->n_judged = reevaluate->n_doomed = reevaluate->n_ended = 0;
+}
+
+static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct reevaluate *reevaluate = timer->data;
+
+    (void)events;
+    for (size_t i = 0; i < SLICE && reevaluate->due; i++)
+        judge_due(reevaluate, reevaluate->due);
+    if (!reevaluate->due) {
+        finish_pass(reevaluate);
+        return;
+    }
+    ev_timer_set(timer, 0.0, 0.0);
+    ev_timer_start(loop, timer);
+}
+
+/* --- what puts sessions on the list ----------------------------------------------------------- */
+
+void reevaluate_session(struct session *session, enum session_cause cause)
+{
+    struct reevaluate *reevaluate = session->decide->reevaluate;
+
+    if (session->state > SESSION_LIVE)
+        return;
+    session->causes |= cause;
+    if (session->due_prev)
+        return;
+    DL_APPEND2(reevaluate->due, session, due_prev, due_next);
+    if (ev_is_active(&reevaluate->slice))
+        return;
+    ev_timer_set(&reevaluate->slice, 0.0, 0.0);
+    ev_timer_start(reevaluate->decide->loop, &reevaluate->slice);
+}
+
+static void reevaluate_each(void *context, struct session *session)
+{
+    reevaluate_session(session, *(enum session_cause *)context);
+}
+
+void reevaluate_user(struct decide *decide, const char *user, enum session_cause cause)
+{
+    sessions_each_of_user(decide->sessions, user, reevaluate_each, &cause);
+}
+
+void reevaluate_all(struct decide *decide, enum session_cause cause)
+{
+    sessions_each(decide->sessions, reevaluate_each, &cause);
+}
+
+/* Whichever of the two lists it is on, its neighbours do not care; a head must move on. */
+void reevaluate_forget(struct session *session)
+{
+    struct reevaluate *reevaluate = session->decide->reevaluate;
+    struct session *other;
+
+    if (!session->due_prev)
+        return;
+    DL_FOREACH2(reevaluate->doomed, other, due_next)
+    if (other == session)
+        break;
+    if (other) {
+        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
+        reevaluate->n_doomed--;
+    } else {
+        DL_DELETE2(reevaluate->due, session, due_prev, due_next);
+    }
+    session->due_prev = NULL;
+}
+
+enum reason reevaluate_try(struct session *session)
+{
+    judge_session(session);
+    return session->reason;
+}
+
+/* --- what the guard holds --------------------------------------------------------------------- */
+
+static void count_held(void *context, struct session *session)
+{
+    *(size_t *)context += session->held && session->state == SESSION_LIVE;
+}
+
+size_t reevaluate_count_pending(const struct decide *decide)
+{
+    size_t n = 0;
+
+    sessions_each(decide->sessions, count_held, &n);
+    return n;
+}
+
+static void end_held(void *context, struct session *session)
+{
+    struct reevaluate *reevaluate = context;
+
+    if (!session->held || session->state != SESSION_LIVE)
+        return;
+    judge_session(session);
+    if (session->reason == REASON_OK)
+        keep(session);
+    else
+        end_now(reevaluate, session);
+}
+
+size_t reevaluate_end_pending(struct decide *decide)
+{
+    struct reevaluate *reevaluate = decide->reevaluate;
+    size_t before = reevaluate->n_ended, ended;
+
+    sessions_each(decide->sessions, end_held, reevaluate);
+    ended = reevaluate->n_ended - before;
+    reevaluate->n_ended = before;
+    decide->alarm[0] = '\0';
+    return ended;
+}
+
+/* --- staleness -------------------------------------------------------------------------------- */
+
+static void on_stale(struct ev_loop *loop, ev_periodic *stale, int events)
+{
+    struct reevaluate *reevaluate = stale->data;
+
+    (void)loop;
+    (void)events;
+    log_event(LOG_LEVEL_WARNING, "directory_stale", "live=%zu",
+              sessions_count_live(reevaluate->decide->sessions));
+    reevaluate_all(reevaluate->decide, CAUSE_STALE);
+}
+
+void reevaluate_plan_stale(struct decide *decide)
+{
+    struct reevaluate *reevaluate = decide->reevaluate;
+    const struct config_directory *directory = decide_directory(decide);
+    int64_t as_of_ms = decide->replica ? replica_as_of_ms(decide->replica) : -1;
+
+    ev_periodic_stop(decide->loop, &reevaluate->stale);
+    if (!directory || as_of_ms < 0)
+        return;
+    /* One second more: ages are compared in whole milliseconds, timers are not. */
+    ev_periodic_set(&reevaluate->stale,
+                    (double)as_of_ms / 1000.0 + (double)directory->max_stale_live + 1.0, 0.0, NULL);
+    ev_periodic_start(decide->loop, &reevaluate->stale);
+}
+
+struct reevaluate *reevaluate_new(struct decide *decide)
+{
+    struct reevaluate *reevaluate = xcalloc(1, sizeof(*reevaluate));
+
+    reevaluate->decide = decide;
+    ev_init(&reevaluate->slice, on_slice);
+    ev_init(&reevaluate->stale, on_stale);
+    reevaluate->slice.data = reevaluate->stale.data = reevaluate;
+    return reevaluate;
+}
+
+struct reevaluate *reevaluate_free(struct reevaluate *reevaluate)
+{
+    if (!reevaluate)
+        return NULL;
+    ev_timer_stop(reevaluate->decide->loop, &reevaluate->slice);
+    ev_periodic_stop(reevaluate->decide->loop, &reevaluate->stale);
+    free(reevaluate);
+    return NULL;
+}

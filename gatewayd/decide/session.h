@@ -1,0 +1,134 @@
+#pragma once
+/*
+ * A session: one connection from OPEN to its close record, with everything that it was judged on.
+ * Written by the stages (stages.c), by what re-judges it (reevaluate.c) and by PAM
+ * (pam_requests.c).
+ */
+#include "gatewayd/decide/identity.h"
+#include "gatewayd/decide/ledger.h"
+#include "gatewayd/decide/registry.h"
+#include "gatewayd/decide/upstream.h"
+#include "gatewayd/pipeline.h"
+#include "gatewayd/shared/config.h"
+#include "ldap/replica.h"
+
+#include <uthash.h>
+
+struct decide;
+
+enum session_state {
+    SESSION_OPENING, /* in the pipeline: no verdict yet */
+    SESSION_LIVE,
+    SESSION_ENDING, /* told to end; the edge has not yet said how much it relayed */
+    SESSION_CLOSED, /* its last record is on its way */
+};
+
+enum session_pam {
+    SESSION_PAM_OFF,       /* the service asks for no confirmation */
+    SESSION_PAM_WAITING,   /* provisional: nobody has logged in yet */
+    SESSION_PAM_CONFIRMED, /* auth said ALLOW; the one confirmation is used */
+    SESSION_PAM_ACCEPTED,  /* account redeemed it */
+    SESSION_PAM_OPENED,    /* the login's session is open */
+    SESSION_PAM_ENDED,
+};
+
+enum session_waits { SESSION_WAITS_FOR_NOTHING, SESSION_WAITS_READY, SESSION_WAITS_CHAINS };
+
+/* Why a session is judged again; bits. */
+enum session_cause {
+    CAUSE_DIRECTORY = 1 << 0,
+    CAUSE_POLICY = 1 << 1,
+    CAUSE_LOCK = 1 << 2,
+    CAUSE_CHAIN = 1 << 3,
+    CAUSE_TIME = 1 << 4,
+    CAUSE_STALE = 1 << 5,
+};
+
+struct session {
+    struct decide *decide;
+    struct session_id id;
+    enum session_state state;
+    enum session_waits waits;
+    struct pipeline pipeline;
+    uint32_t place; /* in the registry; UINT32_MAX none */
+    uint32_t edge_slot;
+
+    /* The handshake's result. Texts are owned; the leaf is gone once identity is there. */
+    struct message_open open;
+    enum reason chain; /* OK, or why the chain is no longer valid */
+    char *chain_detail;
+    struct identity *identity;
+
+    /* Who it is. */
+    char *mapping; /* "" none */
+    enum config_subject subject;
+    bool by_name; /* the login name will choose among several accounts */
+    struct account *account;
+    const char **groups;               /* names of the account's groups, for the policy */
+    char user[REGISTRY_USER_MAX + 1];  /* "" none; never changes once the session is live */
+    char login[REGISTRY_USER_MAX + 1]; /* login name asked for or confirmed; "" not known */
+
+    /* What was decided. */
+    enum reason reason; /* OK, or why not */
+    char *detail;
+    char *rule, *file; /* of the policy */
+    uint32_t line;
+    bool provisional;
+    char *message;           /* the rule's words for the user */
+    int64_t valid_until_s;   /* INT64_MAX: nothing ends it by time alone */
+    int64_t directory_age_s; /* AUDIT_NO_NUMBER: the directory was not asked */
+
+    /* Its records. */
+    struct ledger_wait wait;
+    bool recorded; /* an open record says that it was allowed: a close must follow */
+    uint32_t parts;
+
+    /* Where it goes. */
+    struct upstream_connect connect;
+    int upstream; /* our duplicate; -1 none */
+    bool connected;
+
+    /* While it lives. */
+    ev_timer timer;    /* confirmation due, or the edge's CLOSE */
+    ev_periodic until; /* valid_until_s */
+    unsigned causes;   /* judged again because of; 0 not due */
+    bool held;         /* mass_end_guard keeps it: an operator must confirm */
+    bool deferred;     /* after a restart: the replica or the policy has not come yet */
+    bool asked_crl;    /* its revocation list has ended: the edge was asked for a newer one */
+    enum reason end_reason;
+    char *end_detail;
+
+    /* Its login on a host. */
+    enum session_pam pam;
+    int64_t confirm_deadline_ms;
+    uint64_t grant; /* 0 none */
+    int64_t grant_deadline_ms;
+    uint32_t login_pid, login_uid;
+    uint64_t login_start_time;
+
+    /* How it ended. */
+    uint64_t bytes_in, bytes_out;
+    bool bytes_known;
+    int64_t closed_ms;
+
+    struct session *prev, *next;           /* all */
+    struct session *user_prev, *user_next; /* of one user */
+    struct session *due_prev, *due_next;   /* to be judged */
+    UT_hash_handle hh_id;
+};
+
+/* A session that waits for its verdict, in no table yet. open's texts are copied. */
+struct session *session_new(struct decide *decide, uint32_t edge_slot,
+                            const struct message_open *open);
+/* Takes it out of all tables, closes and frees everything. */
+void session_free(struct session *session);
+
+void session_set_reason(struct session *session, enum reason reason, const char *detail);
+/* Replaces *text by a copy. */
+void session_set_text(char **text, const char *value);
+/* The service section of this session in the configuration in force; NULL for WHOAMI and when the
+ * service has gone. */
+const struct config_service *session_service(const struct session *session);
+bool session_is_whoami(const struct session *session);
+/* Writes its record of the registry. */
+void session_save(struct session *session, enum registry_state state);

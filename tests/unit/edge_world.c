@@ -45,13 +45,18 @@ static void config_error(void *context, const char *file, uint32_t line, const s
     fail_msg("%s:%u: %s %s", file, line, reason_name(err->reason), err->detail);
 }
 
-static struct config *make_config(void)
+static struct config *parse(const char *text)
 {
     const struct config_errors errors = {.found = config_error};
     struct config *config = NULL;
 
-    assert_true(config_parse("test.conf", bytes_of(config_text), &errors, &config));
+    assert_true(config_parse("test.conf", bytes_of(text), &errors, &config));
     return config;
+}
+
+static struct config *make_config(void)
+{
+    return parse(config_text);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -116,7 +121,7 @@ void edge_world_expect(int fd, enum message_id id, union message *ret_msg, int *
         if (!receive(fd, EDGE_WORLD_WAIT_MS, &got, ret_msg, &attached))
             fail_msg("no %s came", message_name(id));
     while (got == MESSAGE_COUNTERS && id != MESSAGE_COUNTERS);
-    if (got == MESSAGE_FAILED)
+    if (got == MESSAGE_FAILED && id != MESSAGE_FAILED)
         fail_msg("FAILED: %.*s", (int)ret_msg->failed.detail.len,
                  (const char *)ret_msg->failed.detail.at);
     if (got != id)
@@ -125,6 +130,13 @@ void edge_world_expect(int fd, enum message_id id, union message *ret_msg, int *
         *ret_fd = attached;
     else if (attached >= 0)
         (void)close(attached);
+}
+
+void edge_world_expect_failed(int fd)
+{
+    union message msg;
+
+    edge_world_expect(fd, MESSAGE_FAILED, &msg, NULL);
 }
 
 bool edge_world_is_silent(int fd)
@@ -142,7 +154,7 @@ static void make_pair(int pair[2])
                      0);
 }
 
-static pid_t start_role(const struct role_calls *calls, int *ret_parent_end)
+pid_t edge_world_role(const struct role_calls *calls, int *ret_parent_end)
 {
     int pair[2];
     pid_t pid;
@@ -164,15 +176,17 @@ static pid_t start_role(const struct role_calls *calls, int *ret_parent_end)
     return pid;
 }
 
-static void send_config(int fd, const struct config *config)
+void edge_world_configure(int to, const char *text, uint32_t generation)
 {
+    struct config *config = parse(text);
     struct writer octets = writer_new(MESSAGE_MAX);
-    struct message_configure msg = {.slot = 0, .generation = 1};
+    struct message_configure msg = {.slot = 0, .generation = generation};
 
     config_encode(config, &octets);
     msg.config = writer_bytes(&octets);
-    edge_world_send(fd, MESSAGE_CONFIGURE, &msg, -1);
+    edge_world_send(to, MESSAGE_CONFIGURE, &msg, -1);
     writer_clear(&octets);
+    config_free(config);
 }
 
 static int file_of(struct bytes octets)
@@ -185,21 +199,28 @@ static int file_of(struct bytes octets)
     return fd;
 }
 
-static void send_file(int to, enum file_kind kind, const char *name, int fd)
+static void send_file(int to, enum file_kind kind, const char *name, uint32_t index, int fd)
 {
-    struct message_file msg = {.kind = (uint8_t)kind, .name = bytes_of(name), .index = 0};
+    struct message_file msg = {.kind = (uint8_t)kind, .name = bytes_of(name), .index = index};
 
     edge_world_send(to, MESSAGE_FILE, &msg, fd);
     (void)close(fd);
 }
 
-static void send_start(int to)
+void edge_world_file(int to, enum file_kind kind, const char *name, uint32_t index,
+                     struct bytes octets)
 {
-    struct message_start msg = {.generation = 1};
+    send_file(to, kind, name, index, file_of(octets));
+}
+
+void edge_world_go(int to, uint32_t generation, bool wait)
+{
+    struct message_start msg = {.generation = generation};
     union message ready;
 
     edge_world_send(to, MESSAGE_START, &msg, -1);
-    edge_world_expect(to, MESSAGE_READY, &ready, NULL);
+    if (wait)
+        edge_world_expect(to, MESSAGE_READY, &ready, NULL);
 }
 
 static void send_channel(int to, enum process_role peer, int fd)
@@ -219,12 +240,12 @@ void edge_world_connect_key(struct edge_world *w)
     send_channel(w->edge_parent, PROCESS_KEY, pair[1]);
 }
 
-static void start_key(struct edge_world *w, const struct config *config)
+static void start_key(struct edge_world *w)
 {
-    w->key = start_role(&key_role, &w->key_parent);
-    send_config(w->key_parent, config);
-    send_file(w->key_parent, FILE_KEY, "default", file_of(pki_key_pem(w->server_key)));
-    send_start(w->key_parent);
+    w->key = edge_world_role(&key_role, &w->key_parent);
+    edge_world_configure(w->key_parent, config_text, 1);
+    edge_world_file(w->key_parent, FILE_KEY, "default", 0, pki_key_pem(w->server_key));
+    edge_world_go(w->key_parent, 1, true);
 }
 
 void edge_world_kill_key(struct edge_world *w)
@@ -239,10 +260,7 @@ void edge_world_kill_key(struct edge_world *w)
 
 void edge_world_new_key(struct edge_world *w)
 {
-    struct config *config = make_config();
-
-    start_key(w, config);
-    config_free(config);
+    start_key(w);
 }
 
 void edge_world_new_decide(struct edge_world *w)
@@ -327,28 +345,26 @@ void edge_world_trust(struct edge_world *w, uint64_t revoked)
 
 void edge_world_start(struct edge_world *w, EVP_PKEY *server_key)
 {
-    struct config *config = make_config();
     union message done;
 
     *w = (struct edge_world){.decide = -1};
     (void)signal(SIGPIPE, SIG_IGN);
     make_certificates(w, server_key);
     listen_on_any_port(w);
-    w->edge = start_role(&edge_role, &w->edge_parent);
-    send_config(w->edge_parent, config);
-    send_file(w->edge_parent, FILE_CERTIFICATE, "default", file_of(pki_pem(&w->server, 1)));
-    send_file(w->edge_parent, FILE_LISTENER, "main", dup(w->listening));
-    start_key(w, config);
+    w->edge = edge_world_role(&edge_role, &w->edge_parent);
+    edge_world_configure(w->edge_parent, config_text, 1);
+    edge_world_file(w->edge_parent, FILE_CERTIFICATE, "default", 0, pki_pem(&w->server, 1));
+    send_file(w->edge_parent, FILE_LISTENER, "main", 0, dup(w->listening));
+    start_key(w);
     edge_world_connect_key(w);
     edge_world_new_decide(w);
     edge_world_trust(w, 0);
-    send_start(w->edge_parent);
+    edge_world_go(w->edge_parent, 1, true);
     edge_world_expect(w->decide, MESSAGE_RESUME_DONE, &done, NULL);
     edge_world_expect(w->decide, MESSAGE_CHAINS_DONE, &done, NULL);
-    config_free(config);
 }
 
-static void stop_process(pid_t pid, int parent_end)
+void edge_world_role_stop(pid_t pid, int parent_end)
 {
     if (pid <= 0)
         return;
@@ -358,8 +374,8 @@ static void stop_process(pid_t pid, int parent_end)
 
 void edge_world_stop(struct edge_world *w)
 {
-    stop_process(w->edge, w->edge_parent);
-    stop_process(w->key, w->key_parent);
+    edge_world_role_stop(w->edge, w->edge_parent);
+    edge_world_role_stop(w->key, w->key_parent);
     (void)close(w->decide);
     (void)close(w->listening);
     X509_free(w->ca);
@@ -382,7 +398,7 @@ static void set_protocol(SSL *ssl, const char *alpn)
     (void)SSL_set_alpn_protos(ssl, list, (unsigned)(len + 1));
 }
 
-static int connect_to(const struct edge_world *w)
+int edge_world_connect(const struct edge_world *w)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET,
                              .sin_port = htons(w->port),
@@ -398,7 +414,8 @@ static int connect_to(const struct edge_world *w)
 int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
                         struct edge_client *ret_client)
 {
-    struct edge_client client = {.ctx = SSL_CTX_new(TLS_client_method()), .fd = connect_to(w)};
+    struct edge_client client = {.ctx = SSL_CTX_new(TLS_client_method()),
+                                 .fd = edge_world_connect(w)};
 
     X509_STORE_add_cert(SSL_CTX_get_cert_store(client.ctx), w->ca);
     SSL_CTX_set_verify(client.ctx, SSL_VERIFY_PEER, NULL);

@@ -3,7 +3,7 @@
  * A real edge and a real key process with the test as their parent and decide: everything that goes
  * over their channels is seen and answered by the test itself. Clients are OpenSSL's.
  */
-#include "gatewayd/shared/messages.h"
+#include "gatewayd/shared/role.h"
 #include "tests/unit/pki.h"
 
 #include <openssl/ssl.h>
@@ -34,9 +34,23 @@ void edge_world_kill_key(struct edge_world *w);
 /* Trust data of the next generation; revoked: serial in the revocation list, 0: no list needed. */
 void edge_world_trust(struct edge_world *w, uint64_t revoked);
 
+/* A role as a process of its own with an unprivileged user; *ret_parent_end is its channel to us.
+ */
+pid_t edge_world_role(const struct role_calls *calls, int *ret_parent_end);
+void edge_world_role_stop(pid_t pid, int parent_end);
+/* The configuration of this text as CONFIGURE of a generation. */
+void edge_world_configure(int to, const char *text, uint32_t generation);
+/* FILE; takes the octets. */
+void edge_world_file(int to, enum file_kind kind, const char *name, uint32_t index,
+                     struct bytes octets);
+/* START; waits for READY, which must be the next message, when wait is set. */
+void edge_world_go(int to, uint32_t generation, bool wait);
+
 void edge_world_send(int fd, enum message_id id, const void *msg, int attached);
 /* The next message that is not COUNTERS, or of that id only; texts live in a static buffer. */
 void edge_world_expect(int fd, enum message_id id, union message *ret_msg, int *ret_fd);
+/* The next message that is not COUNTERS is FAILED. */
+void edge_world_expect_failed(int fd);
 /* True when nothing comes for a moment. */
 bool edge_world_is_silent(int fd);
 
@@ -54,6 +68,8 @@ struct edge_client_spec {
     const char *sigalgs; /* NULL: OpenSSL's */
 };
 
+/* A TCP connection, nothing said. */
+int edge_world_connect(const struct edge_world *w);
 /* Connects and shakes hands; the result of SSL_connect. */
 int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
                         struct edge_client *ret_client);

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -411,6 +412,85 @@ static void test_refused_certificates(void **state)
     EVP_PKEY_free(key);
 }
 
+/* A key pair of two: the private half of one, the public half of the other. */
+static EVP_PKEY *lying_key(EVP_PKEY *public_half, EVP_PKEY *private_half)
+{
+    OSSL_PARAM *public_params, *private_params, *both;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *key = NULL;
+
+    assert_int_equal(EVP_PKEY_todata(public_half, EVP_PKEY_PUBLIC_KEY, &public_params), 1);
+    assert_int_equal(EVP_PKEY_todata(private_half, EVP_PKEY_KEYPAIR, &private_params), 1);
+    both = OSSL_PARAM_merge(private_params, public_params);
+    assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, both), 1);
+    OSSL_PARAM_free(both);
+    OSSL_PARAM_free(public_params);
+    OSSL_PARAM_free(private_params);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static void test_stolen_certificate(void **state)
+{
+    EVP_PKEY *own = pki_key(), *lie = lying_key(w.client_key, own);
+
+    (void)state;
+    refused(&(struct edge_client_spec){.sni = "echo.example", .certificate = w.client, .key = lie},
+            REASON_TLS_PROOF_FAILED, 51);
+    EVP_PKEY_free(own);
+    EVP_PKEY_free(lie);
+}
+
+/* Connections that never become TLS. */
+static void test_garbage(void **state)
+{
+    static const char *const lines[] = {"GET / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n",
+                                        "\x16\x03\x01\x00\x05hello", ""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        int fd = edge_world_connect(&w);
+        uint8_t got[64];
+        union message msg;
+
+        assert_int_equal(send(fd, lines[i], strlen(lines[i]), 0), (ssize_t)strlen(lines[i]));
+        (void)shutdown(fd, SHUT_WR);
+        while (recv(fd, got, sizeof(got), 0) > 0)
+            ;
+        edge_world_expect(w.decide, MESSAGE_PREAUTH_DENIED, &msg, NULL);
+        assert_int_equal(msg.preauth_denied.reason, REASON_TLS_FAILED);
+        assert_int_equal(msg.preauth_denied.leaf.len, 0);
+        (void)close(fd);
+    }
+}
+
+static void test_too_many_handshakes(void **state)
+{
+    enum { LIMIT = 64, MORE = 5 };
+    struct edge_client_spec spec = alice("echo.example", NULL);
+    struct edge_client client;
+    int fds[LIMIT + MORE];
+    union message msg;
+    size_t refusals = 0;
+
+    (void)state;
+    for (size_t i = 0; i < LIMIT + MORE; i++)
+        fds[i] = edge_world_connect(&w);
+    while (refusals < MORE) {
+        edge_world_expect(w.decide, MESSAGE_PREAUTH_DENIED, &msg, NULL);
+        assert_int_equal(msg.preauth_denied.reason, REASON_TOO_MANY_HANDSHAKES);
+        refusals += msg.preauth_denied.count;
+    }
+    assert_int_equal(refusals, MORE);
+    for (size_t i = 0; i < LIMIT + MORE; i++)
+        (void)close(fds[i]);
+    edge_world_expect(w.decide, MESSAGE_PREAUTH_DENIED, &msg, NULL);
+    assert_int_equal(msg.preauth_denied.reason, REASON_TLS_FAILED);
+    assert_int_equal(edge_client_connect(&w, &spec, &client), 1);
+    edge_client_free(&client);
+}
+
 static void test_silent_client_is_late(void **state)
 {
     struct edge_client client = {.ctx = SSL_CTX_new(TLS_client_method())};
@@ -711,6 +791,61 @@ static void test_drain(void **state)
     close_session(&live);
 }
 
+/* --- a new configuration ---------------------------------------------------------------------- */
+
+/* "echo" stands at another place, "ssh" is gone. */
+static const char next_config[] =
+    "edges = 1\n"
+    "tls \"default\" { certificate = \"/none/server.pem\"  key = \"/none/server.key\" }\n"
+    "ca \"users\" { anchors = \"/none/ca.pem\"  revocation = \"if-present\" }\n"
+    "listener \"main\" { address = {\"127.0.0.1:8443\"}  tls = {\"default\"}  ca = {\"users\"}\n"
+    "                  handshake_timeout = \"3s\"  max_connections = 1000 }\n"
+    "service \"new\" { listener = {\"main\"}  sni = {\"new.example\"}  upstream = \"127.0.0.1:9\" "
+    "}\n"
+    "service \"old\" { listener = {\"main\"}  sni = {\"old.example\"}  upstream = \"127.0.0.1:9\" "
+    "}\n"
+    "service \"echo\" { listener = {\"main\"}  sni = {\"echo.example\"}  upstream = "
+    "\"127.0.0.1:9\" }\n";
+
+static void test_reload(void **state)
+{
+    struct live live = open_session("echo.example"), gone = open_session("ssh.example");
+    struct edge_client_spec spec = alice("new.example", NULL);
+    struct edge_client client;
+    union message msg, open;
+    enum message_id id;
+    struct error err;
+    uint8_t got[8];
+    size_t len;
+
+    (void)state;
+    edge_world_configure(w.edge_parent, next_config, 2);
+    /* Without its certificate the new one is refused whole. */
+    edge_world_go(w.edge_parent, 2, false);
+    edge_world_expect_failed(w.edge_parent);
+    assert_int_equal(SSL_write(gone.client.ssl, "ping", 4), 4);
+    read_upstream(gone.upstream, "ping");
+
+    edge_world_configure(w.edge_parent, next_config, 3);
+    edge_world_file(w.edge_parent, FILE_CERTIFICATE, "default", 0, pki_pem(&w.server, 1));
+    edge_world_go(w.edge_parent, 3, true);
+    expect_close(gone.connection, REASON_NO_SERVICE, 4, 0);
+    assert_int_equal(edge_client_end(&gone.client, got, sizeof(got), &len), -1);
+    edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+    assert_int_equal(SSL_write(live.client.ssl, "ping", 4), 4);
+    read_upstream(live.upstream, "ping");
+    assert_int_equal(edge_client_connect(&w, &spec, &client), 1);
+    assert_int_equal(expect_open().service, 0);
+    edge_client_free(&client);
+    /* A new decide hears of the old session under the new numbers. */
+    edge_world_new_decide(&w);
+    edge_world_expect(w.decide, MESSAGE_RESUME, &msg, NULL);
+    assert_true(message_decode(msg.resume.open, &id, &open, &err));
+    assert_int_equal(open.open.service, 2);
+    close_session(&gone);
+    close_session(&live);
+}
+
 /* --- other server keys ------------------------------------------------------------------------ */
 
 static void one_session_with(EVP_PKEY *server_key, const char *sigalgs)
@@ -748,6 +883,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_open_says_who_is_there, start, stop),
         cmocka_unit_test_setup_teardown(test_routes, start, stop),
         cmocka_unit_test_setup_teardown(test_refused_certificates, start, stop),
+        cmocka_unit_test_setup_teardown(test_stolen_certificate, start, stop),
+        cmocka_unit_test_setup_teardown(test_garbage, start, stop),
+        cmocka_unit_test_setup_teardown(test_too_many_handshakes, start, stop),
         cmocka_unit_test_setup_teardown(test_silent_client_is_late, start, stop),
         cmocka_unit_test_setup_teardown(test_denied_ssh_client, start, stop),
         cmocka_unit_test_setup_teardown(test_gw1_connect, start, stop),
@@ -760,6 +898,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_key_comes_back, start, stop),
         cmocka_unit_test_setup_teardown(test_no_key_is_late, start, stop),
         cmocka_unit_test_setup_teardown(test_drain, start, stop),
+        cmocka_unit_test_setup_teardown(test_reload, start, stop),
         cmocka_unit_test(test_server_keys),
     };
 

@@ -22,12 +22,13 @@ static const struct role_calls *const roles[] = {
 
 static const char usage[] =
     "usage: gatewayd [-c FILE] [--check | --print-config]\n"
-    "       gatewayd --describe-options | --version | --help\n"
+    "       gatewayd --describe-options[=mdoc] | --version | --help\n"
     "\n"
     "  -c, --config FILE     configuration (default " DEFAULT_CONFIG ")\n"
     "      --check           check it and the files that it names; show every error\n"
     "      --print-config    show every option with its value\n"
-    "      --describe-options  show every option with its form, default and meaning\n"
+    "      --describe-options[=mdoc]\n"
+    "                        show every option with its form, default and meaning\n"
     "      --version         show the version\n";
 
 enum {
@@ -43,7 +44,7 @@ static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"print-config", no_argument, NULL, OPTION_PRINT},
-    {"describe-options", no_argument, NULL, OPTION_DESCRIBE},
+    {"describe-options", optional_argument, NULL, OPTION_DESCRIBE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"role", required_argument, NULL, OPTION_ROLE},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -59,11 +60,14 @@ static int print(struct writer *out)
     return good ? 0 : 1;
 }
 
-static int describe_options(void)
+static int describe_options(const char *form)
 {
     struct writer out = writer_new(TEXT_MAX);
 
-    config_describe(&out);
+    if (form && strcmp(form, "mdoc") == 0)
+        config_describe_mdoc(&out);
+    else
+        config_describe(&out);
     return print(&out);
 }
 
@@ -154,7 +158,7 @@ int main(int argc, char **argv)
         case OPTION_ROLE:
             return run_role(optarg, argc, argv);
         case OPTION_DESCRIBE:
-            return describe_options();
+            return describe_options(optarg);
         case OPTION_VERSION:
             return printf("gatewayd " MTLS_VERSION "\n") < 0;
         case OPTION_HELP:

@@ -13,3 +13,5 @@ fuzz_target(config_decode USES mtls::gatewayd_core)
 program(gatewayd_try SOURCES ${PROJECT_SOURCE_DIR}/gatewayd/main.c
     ${PROJECT_SOURCE_DIR}/tests/system/sandbox_try.c USES mtls::gatewayd_core)
 target_compile_definitions(gatewayd_try PRIVATE MTLS_VERSION="${PROJECT_VERSION}")
+add_test(NAME health.options COMMAND ${PROJECT_SOURCE_DIR}/tests/health/options.sh $<TARGET_FILE:gatewayd>)
+set_tests_properties(health.options PROPERTIES LABELS health ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)

@@ -100,8 +100,9 @@ bool config_decode(struct bytes in, struct config **ret_config, struct error *er
 void config_encode_values(const struct config *config, const char *section, struct writer *out);
 /* gatewayd --print-config: every option with its value, readable by config_load again. */
 void config_print(const struct config *config, struct writer *out);
-/* The rows as text for the man page and docs/options.md. */
+/* The rows as text for people, and as mdoc(7) for the man page. */
 void config_describe(struct writer *out);
+void config_describe_mdoc(struct writer *out);
 /* Names of RESTART options that differ, for the refusal of a reload; false when there are none. */
 bool config_needs_restart(const struct config *before, const struct config *after,
                           struct error *ret_what);

@@ -190,3 +190,45 @@ void config_describe(struct writer *out)
         }
     }
 }
+
+/* Text for mdoc: a backslash, and a dot or quote at the start of a line, would be a request. */
+static void mdoc_text(struct bytes text, struct writer *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '\\')
+            writer_text(out, "\\e");
+        else
+            writer_u8(out, text.at[i]);
+    }
+}
+
+static void mdoc_option(const struct config_option *option, struct writer *out)
+{
+    AUTO(writer_clear) struct writer line = writer_new(4096);
+
+    writer_printf(out, ".It Cm %s\n", option->name);
+    mdoc_text(bytes_of(option->help), out);
+    writer_text(out, ".\n.br\n\\&");
+    describe_form(option, &line);
+    writer_text(&line, "; ");
+    describe_default(option, &line);
+    mdoc_text(writer_bytes(&line), out);
+    writer_printf(out, "; changed by %s.\n", option->restart ? "a restart" : "a reload");
+}
+
+void config_describe_mdoc(struct writer *out)
+{
+    size_t n_rows;
+    const struct config_section *rows = config_sections(&n_rows);
+
+    for (size_t i = 0; i < n_rows; i++) {
+        if (i == 0)
+            writer_text(out, ".Ss Outside of any section\n");
+        else
+            writer_printf(out, ".Ss %s%s\n", rows[i].name, rows[i].titled ? " \\(dqNAME\\(dq" : "");
+        writer_text(out, ".Bl -tag -width Ds\n");
+        for (size_t o = 0; o < rows[i].n_options; o++)
+            mdoc_option(&rows[i].options[o], out);
+        writer_text(out, ".El\n");
+    }
+}

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <jansson.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -124,7 +125,7 @@ static bool open_home(struct decide *decide, struct error *err)
     return true;
 }
 
-/* libcrypto and libc open files at their first use: it must lie before the sandbox. */
+/* libcrypto, libc and jansson open files at their first use: it must lie before the sandbox. */
 static void warm_up(void)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -132,6 +133,7 @@ static void warm_up(void)
 
     SHA256((const uint8_t *)"", 0, digest);
     text_format_time_ms(0, text);
+    json_object_seed(0);
 }
 
 bool decide_prepare(struct role *role, struct error *err)

@@ -28,6 +28,13 @@ void writer_reset(struct writer *w)
     w->broken = false;
 }
 
+void writer_truncate(struct writer *w, size_t len)
+{
+    if (len <= w->len)
+        w->len = len;
+    w->broken = false;
+}
+
 /* realloc would leave a copy of what may be a secret behind. */
 static bool grow(struct writer *w, size_t need)
 {

@@ -19,6 +19,8 @@ struct writer writer_new(size_t max);
 void writer_clear(struct writer *w);
 /* Forgets the content, keeps the memory. */
 void writer_reset(struct writer *w);
+/* Goes back to an earlier length; what broke the writer since then is forgotten. */
+void writer_truncate(struct writer *w, size_t len);
 void writer_u8(struct writer *w, uint8_t value);
 void writer_u16(struct writer *w, uint16_t value);
 void writer_u32(struct writer *w, uint32_t value);

@@ -42,6 +42,8 @@ bool chain_print(struct chain_point *point, const struct chain_origin *origin,
                  struct audit_hasher *hasher, const struct audit_record *record, struct bytes key,
                  struct writer *out)
 {
+    struct bytes line;
+    size_t begin = writer_bytes(out).len;
     struct audit_stamps stamps = {
         .boot = bytes_of(origin->boot),
         .host = bytes_of(origin->host),
@@ -52,16 +54,16 @@ bool chain_print(struct chain_point *point, const struct chain_origin *origin,
         .seq = point->seq + 1,
         .ts_ms = clock_realtime_ms(),
     };
-    AUTO(writer_clear) struct writer line = writer_new(AUDIT_LINE_MAX);
 
-    audit_record_print(record, &stamps, &line);
-    if (!writer_ok(&line))
-        return false;
-    writer_put(out, writer_bytes(&line));
+    audit_record_print(record, &stamps, out);
     writer_u8(out, '\n');
-    if (!writer_ok(out))
+    line = writer_bytes(out);
+    if (!writer_ok(out) || line.len - begin > AUDIT_LINE_MAX + 1) {
+        writer_truncate(out, begin);
         return false;
+    }
+    line = (struct bytes){line.at + begin, line.len - begin - 1};
     point->seq++;
-    point->hash = audit_hash(hasher, writer_bytes(&line));
+    point->hash = audit_hash(hasher, line);
     return true;
 }

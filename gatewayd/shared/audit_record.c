@@ -246,21 +246,43 @@ static void json_octet(uint8_t c, bool clean, struct writer *out)
     }
 }
 
+/* Octets from the start that stand for themselves. */
+static size_t plain_run(struct bytes text, bool clean)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.at[len] >= ' ' && text.at[len] != '"' && text.at[len] != '\\' &&
+           (clean || text.at[len] < 0x80))
+        len++;
+    return len;
+}
+
 void audit_json_text(struct bytes text, struct writer *out)
 {
     bool clean = text_is_clean(text);
 
     writer_u8(out, '"');
-    for (size_t i = 0; i < text.len; i++)
-        json_octet(text.at[i], clean, out);
+    while (text.len > 0) {
+        size_t run = plain_run(text, clean);
+
+        if (run > 0)
+            writer_put(out, (struct bytes){text.at, run});
+        else
+            json_octet(text.at[0], clean, out);
+        run += run == 0;
+        text = (struct bytes){text.at + run, text.len - run};
+    }
     writer_u8(out, '"');
 }
 
+/* HASH_LEN octets or fewer. */
 static void print_hex(struct bytes octets, struct writer *out)
 {
+    char hex[2 * HASH_LEN + 1];
+
+    text_hex(octets, hex);
     writer_u8(out, '"');
-    for (size_t i = 0; i < octets.len; i++)
-        writer_printf(out, "%02x", octets.at[i]);
+    writer_put(out, (struct bytes){(const uint8_t *)hex, 2 * octets.len});
     writer_u8(out, '"');
 }
 

@@ -6,10 +6,10 @@ GATEWAYD=${GATEWAYD:-${MTLS_BUILT:-$(cd "$(dirname "$(readlink -f "$0")")/../.."
 
 # role: what kills it (SIGSYS); what is refused; what it is allowed to do. AddressSanitizer builds may open files.
 MATRIX="
-edge      exec fork ptrace kill open socket | root new-code open-below
-key       exec fork ptrace kill open socket | root new-code open-below
-load      exec fork ptrace kill open socket | root new-code open-below
-decide    exec fork ptrace kill open | root new-code open-below
+edge      exec fork ptrace kill open open-below socket | root new-code
+key       exec fork ptrace kill open open-below socket | root new-code
+load      exec fork ptrace kill open open-below socket | root new-code
+decide    exec fork ptrace kill open open-below | root new-code
 directory exec fork ptrace kill | root new-code open open-below
 audit     exec fork ptrace kill open socket | root new-code open-below"
 

@@ -1,7 +1,8 @@
 # Tests of gatewayd/decide.
-unit_test(der USES mtls::gatewayd_core)
-unit_test(identity USES mtls::gatewayd_core)
-unit_test(mapping USES mtls::gatewayd_core)
+foreach(name der identity ledger locks mapping proxy_send registry upstream)
+    unit_test(${name} USES mtls::gatewayd_core)
+endforeach()
 unit_test(decide SOURCES unit/decide_world.c USES mtls::gatewayd_core)
-fuzz_target(identity USES mtls::gatewayd_core)
-fuzz_target(mapping USES mtls::gatewayd_core)
+foreach(name identity locks mapping)
+    fuzz_target(${name} USES mtls::gatewayd_core)
+endforeach()

@@ -43,6 +43,8 @@ static void ssl_tlv(const struct proxy_facts *facts, struct writer *out)
     tlv(&ssl, TLV_SSL_CN, facts->cn);
     tlv(&ssl, TLV_SSL_CIPHER, facts->cipher);
     tlv(out, TLV_SSL, writer_bytes(&ssl));
+    if (!writer_ok(&ssl))
+        out->broken = true;
 }
 
 static void addresses(const struct proxy_facts *facts, bool v4, struct writer *out)

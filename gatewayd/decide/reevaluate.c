@@ -51,6 +51,9 @@ static bool is_guarded(const struct session *session)
     switch (session->reason) {
     case REASON_LOCKED:
     case REASON_DIRECTORY_STALE:
+    case REASON_CERT_EXPIRED:
+    case REASON_CRL_EXPIRED:
+    case REASON_ACCOUNT_EXPIRED:
         return false;
     default:
         return session->chain == REASON_OK && (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
@@ -96,6 +99,8 @@ static void judge_live(struct reevaluate *reevaluate, struct session *session)
     reevaluate->n_judged++;
     if (session->reason == REASON_OK) {
         keep(session);
+    } else if (is_guarded(session) && session->held) {
+        return; /* an operator has not yet said what the first event meant */
     } else if (is_guarded(session)) {
         DL_APPEND2(reevaluate->doomed, session, due_prev, due_next);
         reevaluate->n_doomed++;
@@ -139,6 +144,8 @@ static void hold_all(struct reevaluate *reevaluate, size_t live)
         DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
         session->due_prev = NULL;
         session->held = true;
+        if (session->causes & ~(unsigned)(CAUSE_DIRECTORY | CAUSE_POLICY))
+            reevaluate_session(session, CAUSE_TIME); /* a lock that came meanwhile is not held */
     }
 }
 
@@ -158,18 +165,29 @@ static void end_all(struct reevaluate *reevaluate)
     }
 }
 
-static void finish_pass(struct reevaluate *reevaluate)
+/* Counting all sessions is only worth it when enough of them are about to end. */
+static bool is_accident(const struct reevaluate *reevaluate, size_t *ret_live)
 {
     int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
-    size_t live = sessions_count_live(reevaluate->decide->sessions);
-    size_t most = live * (size_t)percent / 100;
 
-    if (reevaluate->n_doomed > (most > GUARD_LEAST ? most : GUARD_LEAST))
+    *ret_live = 0;
+    if (reevaluate->n_doomed <= GUARD_LEAST)
+        return false;
+    *ret_live = sessions_count_live(reevaluate->decide->sessions);
+    return reevaluate->n_doomed > *ret_live * (size_t)percent / 100;
+}
+
+static void finish_pass(struct reevaluate *reevaluate)
+{
+    struct decide *decide = reevaluate->decide;
+    size_t live;
+
+    if (is_accident(reevaluate, &live))
         hold_all(reevaluate, live);
     else
         end_all(reevaluate);
-    if (reevaluate_count_pending(reevaluate->decide) == 0)
-        reevaluate->decide->alarm[0] = '\0';
+    if (decide->alarm[0] != '\0' && reevaluate_count_pending(decide) == 0)
+        decide->alarm[0] = '\0';
     if (reevaluate->n_ended > 0 || reevaluate->n_judged >= SLICE)
         log_event(LOG_LEVEL_INFO, "reevaluated", "judged=%zu ended=%zu", reevaluate->n_judged,
                   reevaluate->n_ended);

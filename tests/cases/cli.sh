@@ -176,6 +176,31 @@ expect "mtls without a certificate" 2 - 'certificate' "$MTLS" whoami --gateway 1
 expect "mtls, nobody there" 2 - 'cannot be reached' "$MTLS" whoami --gateway 127.0.0.1:1 --cert a.pem --key a.key --ca ca/ca.pem
 expect "mtls, the wrong key" 2 - 'key b.key' "$MTLS" whoami --gateway 127.0.0.1:1 --cert a.pem --key b.key --ca ca/ca.pem
 expect "mtls, no host and port" 2 - 'HOST:PORT' "$MTLS" connect --gateway nowhere --cert a.pem --key a.key x.y
+# A plain TLS server that turns lines round, and wants a certificate; the kernel chooses the port.
+openssl s_server -accept 127.0.0.1:0 -rev -cert s.pem -key s.key -CAfile ca/ca.pem -Verify 3 -verify_return_error \
+    >server.log 2>&1 &
+SERVER=$!
+for _ in $(seq 50); do
+    PORT=$(sed -n 's/^ACCEPT 127.0.0.1:\([0-9]*\).*/\1/p' server.log)
+    [ -n "$PORT" ] && break
+    sleep 0.1
+done
+via() {
+    local cert=$1
+    shift
+    (echo hello && sleep 0.5) | timeout 10 "$MTLS" connect --gateway "127.0.0.1:$PORT" --ca ca/ca.pem --cert "$cert.pem" --key "$cert.key" "$@"
+}
+"$CTL" ca issue ca --cn carol --out c >/dev/null
+expect "connect by server name" 0 '^olleh$' - via c www.example.test
+expect "connect as ssh would" 0 '^olleh$' - via c --host www.example.test --port 22
+expect "connect to another name" 2 - 'prove its name: hostname mismatch' via c ssh.example.test
+expect "connect under another CA" 2 - 'prove its name' via c --ca other/ca.pem www.example.test
+expect "connect with an expired certificate" 2 - 'refused the connection: certificate expired' via o www.example.test
+expect "a title needs mtls-gw/1" 2 - 'does not speak mtls-gw/1' via c --name www.example.test ssh
+expect "whoami needs mtls-gw/1" 2 - 'does not speak mtls-gw/1' "$MTLS" whoami --gateway "127.0.0.1:$PORT" \
+    --name www.example.test --ca ca/ca.pem --cert c.pem --key c.key
+kill "$SERVER"
+
 expect "ssh-config" 0 'ProxyCommand mtls connect --host %h --port %p' - "$MTLS" ssh-config a.example.test
 mkdir -p .config/mtls
 printf 'gateway = "127.0.0.1:1"\ncrt = "a.pem"\n' >.config/mtls/config

@@ -4,6 +4,7 @@
  */
 #include "gatewayd/parent/handover.h"
 
+#include "common/log.h"
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/shared/config_value.h"
 
@@ -72,24 +73,39 @@ static void give_dir(struct giving *giving, const struct config_place *place, en
         give(giving, kind, path, 0, fd);
 }
 
+bool handover_upstream_dir(const struct config *config, const struct config_service *service,
+                           char dir[PATH_MAX])
+{
+    struct config_upstream upstream;
+
+    if (!config_upstream_parse(service->upstream, &upstream, NULL) ||
+        upstream.kind == CONFIG_UPSTREAM_TCP)
+        return false;
+    if (upstream.kind == CONFIG_UPSTREAM_SPAWN)
+        (void)snprintf(dir, PATH_MAX, "%s/spawn", config->gateway->run_dir);
+    else if (strrchr(upstream.rest, '/') == upstream.rest)
+        (void)snprintf(dir, PATH_MAX, "/");
+    else
+        (void)snprintf(dir, PATH_MAX, "%.*s", (int)(strrchr(upstream.rest, '/') - upstream.rest),
+                       upstream.rest);
+    return true;
+}
+
+/* A directory that is not there yet is a service that is down, nothing more. */
 static void give_upstream_dirs(struct giving *giving)
 {
-    const struct config *config = giving->config;
-
-    for (size_t i = 0; i < config->n_service; i++) {
-        const struct config_service *service = &config->service[i];
-        struct config_upstream upstream;
+    for (size_t i = 0; i < giving->config->n_service; i++) {
         char dir[PATH_MAX];
+        struct error err;
+        int fd;
 
-        if (!config_upstream_parse(service->upstream, &upstream, NULL) ||
-            upstream.kind == CONFIG_UPSTREAM_TCP)
+        if (!handover_upstream_dir(giving->config, &giving->config->service[i], dir))
             continue;
-        if (upstream.kind == CONFIG_UPSTREAM_UNIX)
-            (void)snprintf(dir, sizeof(dir), "%.*s",
-                           (int)(strrchr(upstream.rest, '/') - upstream.rest), upstream.rest);
+        fd = folders_open(dir, "", O_PATH, &err);
+        if (fd < 0)
+            log_error("upstream_missing", &err, "service=%s", giving->config->service[i].title);
         else
-            (void)snprintf(dir, sizeof(dir), "%s/spawn", config->gateway->run_dir);
-        give_dir(giving, &service->place, FILE_UPSTREAM_DIR, dir[0] ? dir : "/", "", O_PATH);
+            give(giving, FILE_UPSTREAM_DIR, dir, 0, fd);
     }
 }
 
@@ -153,6 +169,14 @@ static const struct grant {
     {PROCESS_DIRECTORY, give_directory_folders, false},
     {PROCESS_AUDIT, give_audit_dir, false},
 };
+
+bool handover_upstream_dirs(const struct config *config, const struct grant_sink *sink)
+{
+    struct giving giving = {.config = config, .sink = sink, .good = true};
+
+    give_upstream_dirs(&giving);
+    return giving.good;
+}
 
 bool handover_give(const struct child *child, const struct config *config, bool again,
                    const struct grant_sink *sink, const struct config_errors *errors)

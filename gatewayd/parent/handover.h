@@ -5,6 +5,13 @@
 #include "gatewayd/parent/parent.h"
 #include "gatewayd/shared/grants.h"
 
+#include <limits.h>
+
 /* again: a reload hands over files and upstream directories, but nothing that the process keeps. */
 bool handover_give(const struct child *child, const struct config *config, bool again,
                    const struct grant_sink *sink, const struct config_errors *errors) MUST_CHECK;
+/* Only the directories of upstreams, again: one of them has been replaced. */
+bool handover_upstream_dirs(const struct config *config, const struct grant_sink *sink) MUST_CHECK;
+/* The directory of a unix: or spawn: upstream; false for others. */
+bool handover_upstream_dir(const struct config *config, const struct config_service *service,
+                           char dir[PATH_MAX]);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/folders.h"
+#include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/xalloc.h"
@@ -30,6 +31,7 @@ enum {
     USE_LOAD = 1,     /* trust and policy are loaded again */
     USE_LDIF = 2,     /* the directory process gets the file again */
     USE_RESOLVER = 4, /* its copy of what the resolver reads is made again */
+    USE_UPSTREAM = 8, /* decide gets the directories of upstreams again */
 };
 
 static void add(struct watches *watches, const char *dir, const char *name, unsigned use)
@@ -93,6 +95,16 @@ static void add_resolver(struct watches *watches)
         add_file(watches, names[i], USE_RESOLVER);
 }
 
+/* A service that is restarted may make the directory of its socket anew. */
+static void add_upstreams(struct watches *watches, const struct config *config)
+{
+    char dir[PATH_MAX];
+
+    for (size_t i = 0; i < config->n_service; i++)
+        if (handover_upstream_dir(config, &config->service[i], dir) && dir[1])
+            add_file(watches, dir, USE_UPSTREAM);
+}
+
 static void clear(struct watches *watches, struct ev_loop *loop)
 {
     if (watches->fd >= 0) {
@@ -119,6 +131,7 @@ void watches_set(struct parent *parent)
     }
     add_all(watches, parent->config);
     add_resolver(watches);
+    add_upstreams(watches, parent->config);
     ev_io_set(&watches->io, watches->fd, EV_READ);
     ev_io_start(parent->loop, &watches->io);
 }
@@ -128,7 +141,7 @@ void watches_set(struct parent *parent)
 static void note(struct watches *watches, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
-        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER;
+        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER | USE_UPSTREAM;
     for (size_t i = 0; i < watches->n; i++) {
         const struct watch *watch = &watches->at[i];
 
@@ -194,10 +207,20 @@ static void hand_over_ldif(struct parent *parent)
     }
 }
 
+static bool pass_upstream_dir(void *context, enum file_kind kind, const char *name, uint32_t index,
+                              int fd)
+{
+    struct message_file file = {.kind = (uint8_t)kind, .name = bytes_of(name), .index = index};
+
+    children_tell(context, PROCESS_DECIDE, MESSAGE_FILE, &file, fd);
+    return true;
+}
+
 static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct parent *parent = timer->data;
     struct watches *watches = &parent->watches;
+    const struct grant_sink upstreams = {.file = pass_upstream_dir, .context = parent};
     unsigned changed = watches->changed;
 
     (void)loop;
@@ -207,6 +230,8 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
         loading_begin(parent, parent->config);
     if (changed & USE_LDIF)
         hand_over_ldif(parent);
+    if ((changed & USE_UPSTREAM) && !handover_upstream_dirs(parent->config, &upstreams))
+        log_event(LOG_LEVEL_WARNING, "upstreams_not_sent", "%s", "");
     if (changed & USE_RESOLVER)
         folders_fill_resolver(parent->config);
     watches_set(parent); /* a directory may have been replaced, a link may lead elsewhere */

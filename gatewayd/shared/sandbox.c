@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <jansson.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <pwd.h>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- user, root, capabilities ----------------------------------------------------------------- */
@@ -287,8 +289,16 @@ static bool filter_calls(enum process_role role, struct error *err)
     return true;
 }
 
+/* What libraries open at their first use, and never again. */
+static void open_what_libraries_need(void)
+{
+    json_object_seed(0); /* /dev/urandom, for its hash tables */
+    tzset();             /* the zone, for strftime */
+}
+
 bool sandbox_enter(const struct sandbox *sandbox, struct error *err)
 {
+    open_what_libraries_need();
     if (!set_limit(RLIMIT_NOFILE, sandbox->max_files, err) || !set_limit(RLIMIT_CORE, 0, err))
         return false;
     if (!leave_privilege(sandbox, err) || !set_process_flags(err))

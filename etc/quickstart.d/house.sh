@@ -132,8 +132,8 @@ issue() {
     shift 2
     gatewayctl ca issue "$ca" --out "$CERTS/$name" "$@" && chown laptop:laptop "$CERTS/$name".*
 }
-person() { issue "$CA/users" "$1" --cn "$1" --email "$1@example.test" --client; }
-crl_publish() { gatewayctl ca crl "$CA/users" --days 7 --out /etc/gatewayd/crl/users.crl; }
+# person USER [NAME]: a good one
+person() { issue "$CA/users" "${2:-$1}" --cn "$1" --email "$1@example.test" --client; }
 
 house_ca() {
     local name
@@ -336,26 +336,22 @@ house_up() {
 # --- what tests ask of a running house ---------------------------------------------------------------------------
 
 # ssh_as NAME, mtls_as NAME: like laptop, with the certificate of NAME in place of alice's
-ssh_as() {
-    local name=$1
-    shift
-    laptop ssh -o BatchMode=yes -o ConnectTimeout=20 \
-        -o "ProxyCommand=mtls connect --cert $CERTS/$name.pem --key $CERTS/$name.key --host %h --port %p" "$@"
+cmd_ssh_as() {
+    CMD=(laptop ssh -o BatchMode=yes -o "ProxyCommand=mtls connect --cert $CERTS/$1.pem --key $CERTS/$1.key --host %h --port %p" "${@:2}")
 }
-mtls_as() {
-    local name=$1 verb=$2
-    shift 2
-    laptop mtls "$verb" --cert "$CERTS/$name.pem" --key "$CERTS/$name.key" "$@"
-}
+cmd_mtls_as() { CMD=(laptop mtls "$2" --cert "$CERTS/$1.pem" --key "$CERTS/$1.key" "${@:3}"); }
 # s_client NAME SERVERNAME ARGS...: plain openssl; NAME "" is no certificate
-s_client() {
-    local name=$1 server=$2
-    shift 2
-    local who=()
-    [ -z "$name" ] || who=(-cert "$CERTS/$name.pem" -key "$CERTS/$name.key")
-    laptop timeout 10 openssl s_client -quiet -verify_return_error -verify_hostname "$server" -CAfile "$CERTS/ca.pem" \
-        -servername "$server" -connect "127.0.0.1:$GW_PORT" "${who[@]}" "$@"
+cmd_s_client() {
+    CMD=(laptop openssl s_client -quiet -verify_return_error -verify_hostname "$2" -CAfile "$CERTS/ca.pem"
+        -servername "$2" -connect "127.0.0.1:$GW_PORT")
+    [ -z "$1" ] || CMD+=(-cert "$CERTS/$1.pem" -key "$CERTS/$1.key")
+    CMD+=("${@:3}")
 }
+cmd_crl_publish() { CMD=(gatewayctl ca crl "$CA/users" --days 7 --out /etc/gatewayd/crl/users.crl); }
+ssh_as() { cmd_ssh_as "$@" && "${CMD[@]}"; }
+mtls_as() { cmd_mtls_as "$@" && "${CMD[@]}"; }
+s_client() { cmd_s_client "$@" && "${CMD[@]}"; }
+crl_publish() { cmd_crl_publish && "${CMD[@]}"; }
 
 # pids of a process of the daemon: role [slot]; "parent" is the first one
 gw_pids() {

@@ -48,11 +48,17 @@ run() {
 
 # show CMD...: the command and what came back.
 show() {
-    local prompt='#'
-    [ "${1:-}" = laptop ] && prompt='laptop$'
-    [ -n "$QUIET" ] || { if [ "$prompt" = '#' ]; then printf '  # %s\n' "$(command_line "$@")"; else printf '  laptop$ %s\n' "$(command_line "${@:2}")"; fi; }
+    local prompt='#' words
+    # A shorthand of house.sh is shown as what it stands for.
+    if [ "$(type -t "cmd_$1")" = function ]; then
+        "cmd_$1" "${@:2}"
+        set -- "${CMD[@]}"
+    fi
+    words=("$@")
+    [ "$1" != laptop ] || { prompt='laptop$' && words=("${@:2}"); }
+    [ -n "$QUIET" ] || printf '  %s %s\n' "$prompt" "$(command_line "${words[@]}")"
     run "$@"
-    [ -n "$QUIET" ] || { [ -z "$OUT" ] || printf '%s\n' "$OUT" | tail -n "${SHOW_LINES:-40}" | sed 's/^/    /'; }
+    [ -n "$QUIET" ] || [ -z "$OUT" ] || printf '%s\n' "$OUT" | tail -n "${SHOW_LINES:-40}" | sed 's/^/    /'
 }
 
 good() {
@@ -62,7 +68,7 @@ good() {
 bad() {
     BAD=$((BAD + 1))
     printf '  FAIL %s\n' "$*"
-    [ -z "$QUIET" ] || printf '%s\n' "$OUT" | tail -n 20 | sed 's/^/         /'
+    [ -z "$OUT" ] || printf '%s\n' "$OUT" | tail -n 20 | sed 's/^/         /'
 }
 
 # expect "what it shows" PATTERN: the last output matches (extended regular expression).

@@ -36,7 +36,7 @@ step_2() {
     id=$(shown_id)
     expect "and a decision id" '[0-9a-f]{32}'
     show gatewayctl explain "$id"
-    expect "the reason" 'DEFAULT_DENY'
+    expect "the reason" 'default_deny'
     expect "the nearest miss with file and line" '10-house\.conf:[0-9]+'
     expect "why it was missed" 'ops'
     expect "facts with their age" 'age'
@@ -57,11 +57,11 @@ refused_handshake() {
 
 step_3() {
     title "3. who must stay outside"
-    refused_handshake "a certificate of another CA" stranger 'unknown ca' CERT_UNKNOWN_CA
-    refused_handshake "an expired certificate" expired 'certificate expired' CERT_EXPIRED
-    refused_handshake "a revoked certificate" revoked 'certificate revoked' CERT_REVOKED
-    refused_handshake "a certificate without clientAuth" server-only 'unsupported certificate' CERT_EKU
-    refused_handshake "no certificate" '' 'certificate required' TLS_NO_CERTIFICATE
+    refused_handshake "a certificate of another CA" stranger 'unknown ca' cert_unknown_ca
+    refused_handshake "an expired certificate" expired 'certificate expired' cert_expired
+    refused_handshake "a revoked certificate" revoked 'certificate revoked' cert_revoked
+    refused_handshake "a certificate without clientAuth" server-only 'unsupported certificate' cert_eku
+    refused_handshake "no certificate" '' 'certificate required' tls_no_certificate
     note "through the tunnel, with alice's good certificate:"
     show laptop ssh -o BatchMode=yes bob@ssh.example.test id
     expect_rc "alice may not be bob" '!0'
@@ -99,7 +99,7 @@ ends() {
     wait "$LIVE" 2>/dev/null
     within 2000 closed_with "$reason"
     OUT=$(record_where ".ev == \"close\" and .sid == \"$LIVE_ID\"")
-    note "close record: $(printf '%s' "$OUT" | jq -c '{ev, sid, end_reason, bytes_in, bytes_out, dur_ms}' 2>/dev/null)"
+    note "close record: $(printf '%s' "$OUT" | jq -c '{ev, sid, reason_code, detail, bytes_in, bytes_out, dur_ms}' 2>/dev/null)"
     expect "its close record says $reason" "\"$reason\""
 }
 closed_with() { record_where ".ev == \"close\" and .sid == \"$LIVE_ID\"" | grep -q "\"$1\""; }
@@ -112,20 +112,20 @@ show_ldapmodify() {
 
 step_4() {
     title "4. a live session ends within a second of losing its right"
-    live_session && show_ldapmodify delete ops alice && ends "out of the group" GROUPS_CHANGED
+    live_session && show_ldapmodify delete ops alice && ends "out of the group" groups_changed
     show_ldapmodify add ops alice
     within 5000 laptop ssh -o BatchMode=yes alice@ssh.example.test true || bad "alice cannot log in after she is in the group again"
 
-    person alice-old >/dev/null 2>&1
+    person alice alice-old >/dev/null 2>&1
     live_session alice-old && {
         show gatewayctl ca revoke "$CA/users" "$CERTS/alice-old.pem"
         show crl_publish
-        ends "certificate revoked" CERT_REVOKED
+        ends "certificate revoked" cert_revoked
     }
 
     live_session && {
         show gatewayctl lock add user alice --message "lost her laptop"
-        ends "locked" LOCKED
+        ends "locked" locked
         show gatewayctl lock list
         show gatewayctl lock remove user alice
     }
@@ -133,7 +133,7 @@ step_4() {
     live_session && {
         show sed -i 's/groups   = {"ops"}/groups   = {"nobody"}/' /etc/gatewayd/policy.d/10-house.conf
         show gatewayctl reload
-        ends "the policy no longer allows it" POLICY_CHANGED
+        ends "the policy no longer allows it" policy_changed
     }
     sed -i 's/groups   = {"nobody"}/groups   = {"ops"}/' /etc/gatewayd/policy.d/10-house.conf
     gatewayctl reload >/dev/null 2>&1

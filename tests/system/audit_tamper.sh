@@ -67,8 +67,8 @@ if within 15000 full; then good "disk full: new connections are denied with the 
 rm -f "$HOUSE_AUDIT/filler"
 echoes() { [ "$(echo here | laptop timeout 5 mtls connect echo.example.test 2>/dev/null)" = here ]; }
 if within 10000 echoes; then good "space again: connects after $WITHIN ms"; else bad "space again: does not connect"; fi
-OUT=$(records | grep -o AUDIT_UNAVAILABLE | head -n 1)
-expect "the log tells of it" AUDIT_UNAVAILABLE
+OUT=$(records | grep -o audit_unavailable | head -n 1)
+expect "the log tells of it" audit_unavailable
 run gatewayctl audit verify
 expect_rc "and is whole" 0
 done_with_it

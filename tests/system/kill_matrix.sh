@@ -70,7 +70,7 @@ killed edge 1
 # What re-judges must work after the restarts as before.
 live_session && {
     group_member delete ops alice >/dev/null
-    ends "after all the restarts, out of the group" GROUPS_CHANGED
+    ends "after all the restarts, out of the group" groups_changed
     group_member add ops alice >/dev/null
 }
 

@@ -15,8 +15,8 @@ lives() { if kill -0 "$LIVE" 2>/dev/null; then good "$1: the live session goes o
 lost() {
     check "$1: a new login is decided on the replica" in
     if within 16000 stale; then good "$1: then nobody new gets in"; else bad "$1: new logins after max_stale"; fi
-    OUT=$(record_where '.reason_code == "DIRECTORY_STALE"')
-    expect "$1: DIRECTORY_STALE is in the record" DIRECTORY_STALE
+    OUT=$(record_where '.reason_code == "directory_stale"')
+    expect "$1: directory_stale is in the record" directory_stale
     lives "$1"
 }
 back() {
@@ -36,7 +36,7 @@ back "slapd speaks again"
 
 # A change made right after it came back arrives: the follower has not lost its place.
 group_member delete ops alice >/dev/null
-ends "out of the group after all that" GROUPS_CHANGED
+ends "out of the group after all that" groups_changed
 run in
 expect_rc "and she stays outside" '!0'
 done_with_it

@@ -15,7 +15,7 @@ carol_lives() { if kill -0 "$CAROL" 2>/dev/null; then good "carol's session goes
 live_session && {
     laptop ssh -o BatchMode=yes alice@ssh.example.test 'true' # a second session of hers that is over already
     group_member delete ops alice >/dev/null
-    ends "out of the group" GROUPS_CHANGED
+    ends "out of the group" groups_changed
     carol_lives
 }
 group_member add ops alice >/dev/null
@@ -28,7 +28,7 @@ changetype: modify
 add: shadowExpire
 shadowExpire: 15000
 EOF
-    ends "account expired" ACCOUNT_EXPIRED
+    ends "account expired" account_expired
     carol_lives
 }
 ldap_change >/dev/null <<EOF
@@ -38,17 +38,17 @@ delete: shadowExpire
 EOF
 within 5000 laptop ssh -o BatchMode=yes alice@ssh.example.test true || bad "alice is not in again after the expiry"
 
-person alice-old >/dev/null 2>&1
+person alice alice-old >/dev/null 2>&1
 live_session alice-old && {
     gatewayctl ca revoke "$CA/users" "$CERTS/alice-old.pem" >/dev/null
     crl_publish >/dev/null
-    ends "certificate revoked" CERT_REVOKED
+    ends "certificate revoked" cert_revoked
     carol_lives
 }
 
 live_session && {
     gatewayctl lock add user alice --message "lost her laptop" >/dev/null
-    ends "locked" LOCKED
+    ends "locked" locked
     carol_lives
     run laptop ssh -o BatchMode=yes alice@ssh.example.test true
     expect "a locked user stays outside" 'a lock applies|lost her laptop'
@@ -58,7 +58,7 @@ within 5000 laptop ssh -o BatchMode=yes alice@ssh.example.test true || bad "alic
 
 live_session && {
     gatewayctl sessions kill "$LIVE_ID" >/dev/null
-    ends "killed by an operator" KILLED
+    ends "killed by an operator" killed
     carol_lives
 }
 
@@ -67,7 +67,7 @@ sed -i "s/^    login_as = {\"self\"}/    login_as = {\"self\"}\n    until    = \
 gatewayctl reload >/dev/null
 live_session && {
     while [ "$(date -u +%s)" -lt "$(date -u -d "$until" +%s)" ]; do sleep 0.05; done
-    ends "the rule's time is over" TIME_ENDED
+    ends "the rule's time is over" time_ended
 }
 sed -i '/^    until    =/d' /etc/gatewayd/policy.d/10-house.conf
 gatewayctl reload >/dev/null
@@ -76,6 +76,6 @@ within 5000 laptop ssh -o BatchMode=yes alice@ssh.example.test true || bad "alic
 live_session && {
     sed -i 's/groups   = {"ops"}/groups   = {"nobody"}/' /etc/gatewayd/policy.d/10-house.conf
     gatewayctl reload >/dev/null
-    ends "the policy no longer allows it" POLICY_CHANGED
+    ends "the policy no longer allows it" policy_changed
 }
 done_with_it

@@ -15,18 +15,18 @@ refused() {
     if within 3000 eval "[ \"\$(record_count '.reason_code == \"$4\"')\" -gt $before ]"; then good "$1: record $4"; else bad "$1: no record $4"; fi
 }
 
-refused "another CA" stranger 'unknown ca' CERT_UNKNOWN_CA
-refused "expired" expired 'certificate expired' CERT_EXPIRED
-refused "revoked" revoked 'certificate revoked' CERT_REVOKED
-refused "no clientAuth" server-only 'unsupported certificate' CERT_EKU
+refused "another CA" stranger 'unknown ca' cert_unknown_ca
+refused "expired" expired 'certificate expired' cert_expired
+refused "revoked" revoked 'certificate revoked' cert_revoked
+refused "no clientAuth" server-only 'unsupported certificate' cert_eku
 issue "$CA/users" no-eku --cn alice --email alice@example.test --no-eku >/dev/null 2>&1
-refused "no EKU at all" no-eku 'unsupported certificate' CERT_EKU
-refused "no certificate" '' 'certificate required' TLS_NO_CERTIFICATE
+refused "no EKU at all" no-eku 'unsupported certificate' cert_eku
+refused "no certificate" '' 'certificate required' tls_no_certificate
 
 # A self-signed certificate that bears alice's names and claims to come from the CA.
 laptop openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$CERTS/self.key" -out "$CERTS/self.pem" \
     -subj "/CN=Example Users CA" -addext "subjectAltName=email:alice@example.test" -addext "extendedKeyUsage=clientAuth" 2>/dev/null
-refused "self-signed" self 'unknown ca|bad certificate' CERT_UNKNOWN_CA
+refused "self-signed" self 'unknown ca|bad certificate' cert_unknown_ca
 
 # alice's certificate with a key that is not hers: openssl itself refuses to use it, so the CA's word is forged instead:
 # one octet of the signature changed.
@@ -40,7 +40,7 @@ flip_last() { # the last octet of the file, which belongs to the signature
 }
 flip_last /home/laptop/alice.der
 laptop openssl x509 -inform DER -in /home/laptop/alice.der -out "$CERTS/forged.pem"
-refused "a forged signature" forged 'bad certificate|decrypt error|unknown ca' CERT_SIGNATURE
+refused "a forged signature" forged 'bad certificate|decrypt error|unknown ca' cert_signature
 
 run s_client alice nowhere.example.test
 expect "a server name that no service has: alert 'unrecognized name'" 'unrecognized name'
@@ -50,7 +50,7 @@ expect "TLS 1.2: alert 'protocol version'" 'protocol version'
 
 # The revocation list is missing or too old: deny, as `revocation = "require"` says.
 mv /etc/gatewayd/crl/users.crl /root/users.crl && gatewayctl reload >/dev/null 2>&1
-refused "no revocation list" alice 'certificate unknown|bad certificate|certificate revoked|internal error' CRL_MISSING
+refused "no revocation list" alice 'certificate unknown|bad certificate|certificate revoked|internal error' crl_missing
 mv /root/users.crl /etc/gatewayd/crl/users.crl && gatewayctl reload >/dev/null 2>&1
 echo_works() { [ "$(echo again | laptop mtls connect echo.example.test 2>&1)" = again ]; }
 if within 3000 echo_works; then good "and with it again alice is in"; else bad "alice is not in again"; fi

@@ -6,6 +6,7 @@
 
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/deny.h"
+#include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -29,9 +30,8 @@ static struct bytes service_name(const struct connection *c)
 {
     const struct config *config = c->edge->role->config;
 
-    return c->route.service < config->n_service
-               ? bytes_of(config->service[c->route.service].title)
-               : (struct bytes){NULL, 0};
+    return c->route.service < config->n_service ? bytes_of(config->service[c->route.service].title)
+                                                : (struct bytes){NULL, 0};
 }
 
 static struct bytes ca_name(const struct connection *c)
@@ -89,6 +89,8 @@ static bool send_open(struct connection *c)
         return false;
     open = ask_open(c);
     c->open_sent = channel_send(decide, MESSAGE_OPEN, &open, -1);
+    if (!c->open_sent)
+        listener_pause(edge, PAUSE_DECIDE); /* looks again by itself */
     return c->open_sent;
 }
 

@@ -187,11 +187,13 @@ static struct bytes presented_octets(X509 *leaf, const STACK_OF(X509) * presente
     return octets;
 }
 
-static bool is_fresh(const struct edge *edge, const struct chain *chain, int64_t now_s)
+bool chain_is_fresh(const struct edge *edge, const struct chain *chain)
 {
+    int64_t now_s = clock_realtime_s();
+
     return edge->trust && chain->generation == edge->trust->generation &&
            now_s >= chain->facts.not_before_s && now_s <= chain->facts.not_after_s &&
-           now_s <= chain->facts.crl_valid_until_s;
+           now_s < chain->facts.crl_valid_until_s;
 }
 
 static void judge_now(struct edge *edge, uint32_t listener, X509 *leaf,
@@ -247,7 +249,7 @@ bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_O
     key.listener = listener;
     (void)SHA256(octets.at, octets.len, key.hash.octets);
     HASH_FIND(hh, edge->chains.table, &key, sizeof(key), chain);
-    if (chain && is_fresh(edge, chain, clock_realtime_s())) {
+    if (chain && chain_is_fresh(edge, chain)) {
         edge->counters.chains_remembered++;
         free((void *)octets.at);
         *ret_chain = hold(&edge->chains, chain);
@@ -288,7 +290,7 @@ bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener
     struct verify_result result;
     STACK_OF(X509) * all;
 
-    if (is_fresh(edge, chain, clock_realtime_s()))
+    if (chain_is_fresh(edge, chain))
         return true;
     all = parse(chain);
     judge_now(edge, listener, sk_X509_value(all, 0), all, &result);

@@ -67,6 +67,8 @@ bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_O
  */
 bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener,
                        struct error *why);
+/* Whether what is remembered holds: the same trust data, and no date has passed. */
+bool chain_is_fresh(const struct edge *edge, const struct chain *chain);
 void chain_drop(struct edge *edge, struct chain *chain);
 struct bytes chain_leaf(const struct chain *chain);
 /* After a reload: listeners may have other ca sections. Forgets what nobody holds. */

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/farewell.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/handshake.h"
+#include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
@@ -245,6 +246,8 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
     if (owed && !tell_close(c) && edge->n_untold < UNTOLD_MAX) {
         connection_wait(c, &edge->untold);
         edge->n_untold++;
+        if (role_channel(edge->role, PROCESS_DECIDE, 0) && !edge->resume_running)
+            listener_pause(edge, PAUSE_DECIDE); /* no room there: looks again by itself */
     } else {
         free_connection(c);
     }

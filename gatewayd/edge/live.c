@@ -56,10 +56,8 @@ static bool judge_one(struct connection *c)
     now = (struct told){
         .generation = edge->trust->generation, .reason = why.reason, .facts = c->chain->facts};
     if (!c->verified_asked && now.reason == c->told.reason &&
-        facts_equal(&now.facts, &c->told.facts)) {
-        c->told.generation = now.generation;
+        facts_equal(&now.facts, &c->told.facts))
         return true;
-    }
     if (!send_chains(c, &now, why.detail))
         return false;
     c->verified_asked = false;
@@ -144,8 +142,12 @@ void live_verify(struct edge *edge, const struct message_verify *msg)
     if (!c || !c->open_sent || !edge->trust)
         return;
     c->verified_asked = true;
-    /* With no newer trust data than decide has heard of, the answer waits for it: see judge_one. */
-    if (edge->trust->generation == c->told.generation && c->chain->generation == c->told.generation)
+    /*
+     * decide has heard of this generation: it knows of a newer one that has not come yet, and the
+     * answer waits for it. Otherwise, or when time has run out on the chain, there is news.
+     */
+    if (edge->trust->generation == c->told.generation && c->told.reason == REASON_OK &&
+        chain_is_fresh(edge, c->chain))
         return;
     if (!judge_one(c))
         live_judge_all(edge);

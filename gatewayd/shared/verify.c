@@ -288,7 +288,7 @@ static bool check_revocation(const struct verify_ca *ca, X509 *certificate, cons
         return refuse(result, REASON_CERT_REVOKED, depth, certificate,
                       "its issuer's revocation list names it");
     until_s = later(crl->next_update_s, ca->trust->crl_grace_s);
-    if (until_s < now_s)
+    if (until_s <= now_s)
         return lacks_list(ca, REASON_CRL_EXPIRED, depth, certificate,
                           "the revocation list of its issuer is past nextUpdate and crl_grace",
                           result);

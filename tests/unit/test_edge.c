@@ -685,6 +685,10 @@ static void test_revoked_while_live(void **state)
     assert_int_equal(msg.chains.reason, REASON_CERT_REVOKED);
     assert_true(session_id_equal(&msg.chains.session, &session));
     edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+    /* Asked although this generation has been told: it is news no more, but it is no secret. */
+    edge_world_send(w.decide, MESSAGE_VERIFY, &verify, -1);
+    edge_world_expect(w.decide, MESSAGE_CHAINS, &msg, NULL);
+    assert_int_equal(msg.chains.reason, REASON_CERT_REVOKED);
     close_session(&live);
     edge_world_expect(w.decide, MESSAGE_CLOSE, &msg, NULL);
     /* And new ones are refused by the same list, although the chain was remembered. */
@@ -694,6 +698,24 @@ static void test_revoked_while_live(void **state)
             REASON_CERT_REVOKED, 44);
     edge_world_trust(&w, 0);
     edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+}
+
+/* The walk over live chains says nothing when nothing has changed; decide may still ask then. */
+static void test_asked_after_the_walk(void **state)
+{
+    struct live live = open_session("echo.example");
+    struct message_verify verify = {.connection = live.connection};
+    union message msg;
+
+    (void)state;
+    edge_world_trust(&w, 0);
+    edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+    edge_world_send(w.decide, MESSAGE_VERIFY, &verify, -1);
+    edge_world_expect(w.decide, MESSAGE_CHAINS, &msg, NULL);
+    assert_int_equal(msg.chains.reason, REASON_OK);
+    assert_int_equal(msg.chains.generation, w.trust_generation);
+    close_session(&live);
+    edge_world_expect(w.decide, MESSAGE_CLOSE, &msg, NULL);
 }
 
 static void test_new_decide(void **state)
@@ -894,6 +916,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gw1_refusals, start, stop),
         cmocka_unit_test_setup_teardown(test_end, start, stop),
         cmocka_unit_test_setup_teardown(test_revoked_while_live, start, stop),
+        cmocka_unit_test_setup_teardown(test_asked_after_the_walk, start, stop),
         cmocka_unit_test_setup_teardown(test_new_decide, start, stop),
         cmocka_unit_test_setup_teardown(test_key_comes_back, start, stop),
         cmocka_unit_test_setup_teardown(test_no_key_is_late, start, stop),

@@ -6,9 +6,11 @@
 #include "cli/files.h"
 
 #include "common/clock.h"
+#include "gatewayd/decide/mapping.h"
 #include "gatewayd/shared/grants.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
+#include "ldap/ldif.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -172,6 +174,39 @@ bool config_files_policy(const struct config *config, const struct config_text *
     free(cas);
     free(services);
     return good;
+}
+
+/* --- directory -------------------------------------------------------------------------------- */
+
+static void options_of(const struct config *config, struct replica_options *options)
+{
+    const struct config_directory *directory = config->n_directory > 0 ? config->directory : NULL;
+
+    *options = (struct replica_options){.schema = "rfc2307bis"};
+    if (directory) {
+        options->schema = directory->schema == CONFIG_SCHEMA_RFC2307 ? "rfc2307" : "rfc2307bis";
+        options->min_id = (uint32_t)directory->min_id;
+    }
+}
+
+bool config_files_directory(const struct config *config, struct bytes text,
+                            struct filler **ret_filler, struct error *err)
+{
+    AUTO(filler_freep) struct filler *filler = NULL;
+    static const struct filler_calls no_calls;
+    struct replica_options options;
+    struct feed feed;
+
+    options_of(config, &options);
+    if (!mapping_replica_options(config, &options, err))
+        return false;
+    if (!filler_new(&options, &no_calls, &filler, err))
+        return false;
+    feed = filler_feed(filler);
+    if (!ldif_feed(text, &feed, clock_realtime_ms(), err))
+        return false;
+    *ret_filler = STEAL(filler);
+    return true;
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  */
 #include "cli/findings.h"
 #include "gatewayd/shared/verify.h"
+#include "ldap/filler.h"
 
 struct config_text {
     char *name;
@@ -37,6 +38,10 @@ bool config_files_trust(struct config_files *files);
 /* The policy of these texts under the configuration; the caller owns *ret_set. */
 bool config_files_policy(const struct config *config, const struct config_text *texts, size_t n,
                          struct findings *findings, struct policy_set **ret_set);
+/* The directory out of an LDIF text, with what the mappings look for. The caller owns *ret_filler.
+ */
+bool config_files_directory(const struct config *config, struct bytes text,
+                            struct filler **ret_filler, struct error *err) MUST_CHECK;
 /* A PEM file of certificates, the leaf first. The caller frees the stack with its certificates. */
 bool config_files_chain(const char *path, STACK_OF(X509) * *ret_chain,
                         struct error *err) MUST_CHECK;

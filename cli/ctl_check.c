@@ -202,6 +202,20 @@ static void check_machine(const struct config *config, struct findings *findings
     check_audit(config, findings);
 }
 
+/* A file: directory is read whole; what a server holds only the daemon sees. */
+static void check_directory(const struct config_files *files)
+{
+    const struct config *config = files->config;
+    AUTO(filler_freep) struct filler *filler = NULL;
+    struct error err;
+
+    if (files->ldif.octets &&
+        !config_files_directory(config, (struct bytes){files->ldif.octets, files->ldif.len},
+                                &filler, &err))
+        findings_add(files->findings, config->directory[0].place.file,
+                     config->directory[0].place.line, false, &err);
+}
+
 static void check_files(const struct config *config, struct findings *findings)
 {
     AUTO(config_files_clear) struct config_files files;
@@ -215,6 +229,7 @@ static void check_files(const struct config *config, struct findings *findings)
         check_server(&server, &files.certificates[i], &files.keys[i]);
     }
     check_revocation(&files);
+    check_directory(&files);
     if (config_files_policy(config, files.policies, files.n_policies, findings, &set) &&
         policy_n_rules(set) == 0) {
         struct error err;

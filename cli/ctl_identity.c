@@ -10,7 +10,6 @@
 #include "common/text.h"
 #include "gatewayd/decide/mapping.h"
 #include "gatewayd/shared/xalloc.h"
-#include "ldap/filler.h"
 #include "ldap/ldif.h"
 
 #include <stdio.h>
@@ -103,38 +102,6 @@ static void trace_line(void *context, const char *text)
     (void)printf("%s\n", ctl_text(text));
 }
 
-static void options_of(const struct config *config, struct replica_options *options)
-{
-    const struct config_directory *directory = config->n_directory > 0 ? config->directory : NULL;
-
-    *options = (struct replica_options){.schema = "rfc2307bis"};
-    if (directory) {
-        options->schema = directory->schema == CONFIG_SCHEMA_RFC2307 ? "rfc2307" : "rfc2307bis";
-        options->min_id = (uint32_t)directory->min_id;
-    }
-}
-
-/* The directory out of an LDIF text, with what the mappings look for. */
-static bool fill(const struct config *config, struct bytes text, struct filler **ret_filler,
-                 struct error *err)
-{
-    AUTO(filler_freep) struct filler *filler = NULL;
-    static const struct filler_calls no_calls;
-    struct replica_options options;
-    struct feed feed;
-
-    options_of(config, &options);
-    if (!mapping_replica_options(config, &options, err))
-        return false;
-    if (!filler_new(&options, &no_calls, &filler, err))
-        return false;
-    feed = filler_feed(filler);
-    if (!ldif_feed(text, &feed, clock_realtime_ms(), err))
-        return false;
-    *ret_filler = STEAL(filler);
-    return true;
-}
-
 static bool read_directory(const struct config *config, const struct config_text *ldif,
                            const char *path, struct filler **ret_filler, struct error *err)
 {
@@ -142,14 +109,16 @@ static bool read_directory(const struct config *config, const struct config_text
     size_t len;
 
     if (!path && ldif->octets)
-        return fill(config, (struct bytes){ldif->octets, ldif->len}, ret_filler, err) ||
+        return config_files_directory(config, (struct bytes){ldif->octets, ldif->len}, ret_filler,
+                                      err) ||
                err_in(err, "%s", ldif->name);
     if (!path && config->n_directory == 0)
         return true;
     if (!path)
         return err_set(err, REASON_USAGE, "the directory is a server: give --directory LDIF");
     return files_read(path, LDIF_MAX, &octets, &len, err) &&
-           (fill(config, (struct bytes){octets, len}, ret_filler, err) || err_in(err, "%s", path));
+           (config_files_directory(config, (struct bytes){octets, len}, ret_filler, err) ||
+            err_in(err, "%s", path));
 }
 
 /* The ca section that the chain ends in; without verification the one that was named. */

@@ -134,6 +134,9 @@ expect "identity map without an option" 2 - '--cert' "${CONF[@]}" identity map
 grep -v createTimestamp people.ldif >young.ldif
 expect "identity map, unsure" 3 'weak_mapping' - "${CONF[@]}" identity map --cert a.pem --no-verify --directory young.ldif
 expect "a broken LDIF" 2 - 'line|malformed' "${CONF[@]}" identity map --cert a.pem --no-verify --directory gatewayd.conf
+cp people.ldif good.ldif && echo "no colon" >>people.ldif
+expect "check reads the LDIF" 1 'gatewayd\.conf:7: .*line' - "${CONF[@]}" check
+mv good.ldif people.ldif
 chmod 644 tls/server.key
 expect "check finds a readable key" 1 'gatewayd\.conf:3: .*read by others' - "${CONF[@]}" check
 cp a.key tls/server.key && chmod 600 tls/server.key

@@ -1,6 +1,7 @@
 unit_test(messages USES mtls::gatewayd_core)
 unit_test(channel USES mtls::gatewayd_core)
 unit_test(audit_record USES mtls::gatewayd_core)
+unit_test(logins USES mtls::gatewayd_core)
 unit_test(pam_stack USES mtls::gatewayd_core)
 unit_test(sandbox USES mtls::gatewayd_core)
 fuzz_target(messages USES mtls::gatewayd_core)

@@ -6,6 +6,7 @@
 #include "gatewayd/spawn/pam_stack.h"
 
 #include "gatewayd/shared/files.h"
+#include "gatewayd/shared/xalloc.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -31,6 +32,7 @@ static char *open_and_read(const char *path, struct error *err)
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     uint8_t *octets = NULL;
     struct stat st;
+    char *text;
     size_t len;
     bool good;
 
@@ -53,11 +55,9 @@ static char *open_and_read(const char *path, struct error *err)
         free(octets);
         return NULL;
     }
-    octets = realloc(octets, len + 1);
-    if (!octets)
-        abort();
-    octets[len] = '\0';
-    return (char *)octets;
+    text = xtext((struct bytes){octets, len});
+    free(octets);
+    return text;
 }
 
 /* A line with its continuations joined; ends at the octet that is returned. */

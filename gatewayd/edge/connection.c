@@ -268,17 +268,3 @@ void connection_tell_ended(struct edge *edge)
     while ((c = edge->untold) && tell_close(c))
         connection_forget(c);
 }
-
-void connection_free_all(struct edge *edge)
-{
-    while (edge->first) {
-        struct connection *c = edge->first;
-
-        c->open_sent = false;
-        if (c->phase != PHASE_ENDED) {
-            (void)connection_end(c, REASON_DRAINED, LAST_WORD_NONE);
-            continue;
-        }
-        connection_forget(c);
-    }
-}

@@ -36,5 +36,3 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
 void connection_tell_ended(struct edge *edge);
 /* Frees an ended one whose CLOSE nobody will ask for. */
 void connection_forget(struct connection *c);
-/* Frees everything without a word; the process ends. */
-void connection_free_all(struct edge *edge);

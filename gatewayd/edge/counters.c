@@ -74,8 +74,3 @@ void counters_start(struct edge *edge)
     edge->counters.timer.data = edge;
     ev_timer_start(edge->role->loop, &edge->counters.timer);
 }
-
-void counters_stop(struct edge *edge)
-{
-    ev_timer_stop(edge->role->loop, &edge->counters.timer);
-}

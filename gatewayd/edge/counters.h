@@ -20,4 +20,3 @@ struct counters {
 };
 
 void counters_start(struct edge *edge);
-void counters_stop(struct edge *edge);

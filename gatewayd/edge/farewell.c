@@ -123,9 +123,3 @@ void farewell_say(struct edge *edge, int fd, struct buffer *unsent)
     ev_timer_start(edge->role->loop, &farewell->timer);
     watch(farewell);
 }
-
-void farewell_end_all(struct edge *edge)
-{
-    while (edge->farewells)
-        end(edge->farewells);
-}

@@ -14,4 +14,3 @@ enum {
 
 /* Takes fd, and the octets of unsent (which is then empty). */
 void farewell_say(struct edge *edge, int fd, struct buffer *unsent);
-void farewell_end_all(struct edge *edge);

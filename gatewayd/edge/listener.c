@@ -188,17 +188,3 @@ bool listener_add(struct edge *edge, const struct message_file *file, int fd, st
     listener_update(edge);
     return true;
 }
-
-void listener_free_all(struct edge *edge)
-{
-    ev_timer_stop(edge->role->loop, &edge->pause_timer);
-    for (size_t i = 0; i < edge->n_listening; i++) {
-        ev_io_stop(edge->role->loop, &edge->listening[i]->io);
-        (void)close(edge->listening[i]->fd);
-        free(edge->listening[i]->title);
-        free(edge->listening[i]);
-    }
-    free(edge->listening);
-    edge->listening = NULL;
-    edge->n_listening = 0;
-}

@@ -15,6 +15,5 @@ void listener_update(struct edge *edge);
 /* Sets a PAUSE_ bit; it goes away by itself when its cause is gone, but for PAUSE_DRAIN. */
 void listener_pause(struct edge *edge, unsigned why);
 void listener_init(struct edge *edge);
-void listener_free_all(struct edge *edge);
 /* Index of the section in the configuration in force; false when there is none of that title. */
 bool listener_index(const struct edge *edge, const char *title, uint32_t *ret_index);

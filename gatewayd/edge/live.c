@@ -238,12 +238,6 @@ void live_init(struct edge *edge)
     edge->live_timer.data = edge->resume_timer.data = edge;
 }
 
-void live_stop(struct edge *edge)
-{
-    ev_timer_stop(edge->role->loop, &edge->live_timer);
-    ev_timer_stop(edge->role->loop, &edge->resume_timer);
-}
-
 void live_forget(struct edge *edge, struct connection *c)
 {
     if (edge->live_at == c)

@@ -14,7 +14,6 @@ enum {
 };
 
 void live_init(struct edge *edge);
-void live_stop(struct edge *edge);
 /* A connection goes away: the walks must not stand on it. */
 void live_forget(struct edge *edge, struct connection *c);
 

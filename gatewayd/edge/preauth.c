@@ -98,19 +98,6 @@ struct preauth *preauth_new(struct edge *edge)
     return preauth;
 }
 
-struct preauth *preauth_free(struct preauth *preauth)
-{
-    struct kind *kind, *next;
-
-    if (!preauth)
-        return NULL;
-    ev_timer_stop(preauth->edge->role->loop, &preauth->timer);
-    HASH_ITER(hh, preauth->kinds, kind, next)
-    drop(preauth, kind);
-    free(preauth);
-    return NULL;
-}
-
 static struct kind *find_or_add(struct preauth *preauth, const struct preauth_event *event,
                                 bool *ret_new)
 {

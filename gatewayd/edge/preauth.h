@@ -19,7 +19,6 @@ struct preauth_event {
 };
 
 struct preauth *preauth_new(struct edge *edge);
-struct preauth *preauth_free(struct preauth *preauth); /* accepts NULL, returns NULL */
 void preauth_tell(struct edge *edge, const struct preauth_event *event);
 /* The event of a connection; detail may be "". */
 void preauth_tell_connection(struct connection *c, enum reason reason, const char *detail,

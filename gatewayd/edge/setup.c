@@ -52,25 +52,6 @@ void *edge_create(struct role *role)
     return edge;
 }
 
-struct edge *edge_free(struct edge *edge)
-{
-    counters_stop(edge);
-    live_stop(edge);
-    connection_free_all(edge);
-    farewell_end_all(edge);
-    listener_free_all(edge);
-    chain_cache_reset(edge);
-    edge->preauth = preauth_free(edge->preauth);
-    tls_set_free(edge->tls);
-    tls_set_free(edge->next_tls);
-    key_provider_free(edge->key_provider);
-    trust_set_free(edge->trust);
-    wire_clear(&edge->wire);
-    free(edge->n_per_listener);
-    free(edge);
-    return NULL;
-}
-
 static bool take_certificate(struct edge *edge, const struct message_file *file, int fd,
                              struct error *err)
 {

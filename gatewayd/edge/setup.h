@@ -12,5 +12,3 @@ void edge_channel_up(struct role *role, struct channel *channel);
 void edge_channel_down(struct role *role, struct channel *channel, const struct error *why);
 /* DRAIN. */
 void edge_drain(struct edge *edge, bool now);
-/* For tests: frees what create made. */
-struct edge *edge_free(struct edge *edge);

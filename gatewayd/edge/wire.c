@@ -158,15 +158,6 @@ void wire_init(struct wire *wire)
     (void)BIO_meth_set_ctrl(wire->method, control);
 }
 
-void wire_clear(struct wire *wire)
-{
-    BIO_meth_free(wire->method);
-    free(wire->in);
-    free(wire->out);
-    free(wire->plain);
-    *wire = (struct wire){0};
-}
-
 /* --- turns ------------------------------------------------------------------------------------ */
 
 void wire_enter(struct connection *c)

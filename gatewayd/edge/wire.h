@@ -38,7 +38,6 @@ struct wire {
 };
 
 void wire_init(struct wire *wire);
-void wire_clear(struct wire *wire);
 /* The BIO of a connection. */
 BIO *wire_bio(struct connection *c);
 void wire_enter(struct connection *c);

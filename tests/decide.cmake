@@ -1,5 +1,5 @@
 # Tests of gatewayd/decide.
-foreach(name der identity ledger locks mapping proxy_send registry upstream)
+foreach(name der identity identity_cache ledger local_server locks mapping proxy_send registry upstream)
     unit_test(${name} USES mtls::gatewayd_core)
 endforeach()
 unit_test(decide SOURCES unit/decide_world.c USES mtls::gatewayd_core)

@@ -27,7 +27,7 @@ static void account_lines(const struct session *session, struct writer *out)
     if (session->reason != REASON_OK || !account)
         return;
     writer_printf(out, "%-12s %s (uid %u)\n", "account", account->name, account->uid);
-    writer_printf(out, "%-12s", "groups");
+    writer_printf(out, "%-12s%s", "groups", account->n_groups == 0 ? " -" : "");
     for (size_t i = 0; i < account->n_groups && i < GROUPS_SHOWN; i++)
         writer_printf(out, " %s", account->groups[i].name);
     if (account->n_groups > GROUPS_SHOWN)

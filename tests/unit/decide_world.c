@@ -339,6 +339,16 @@ void world_free(struct world *world)
     free(world);
 }
 
+void world_restart_audit(struct world *world)
+{
+    world->audit = channel_free(world->audit);
+    while (world->to_audit)
+        world_step(world);
+    world->acked = 0;
+    world->to_audit = pair(world, PROCESS_AUDIT, &world->audit);
+    decide_channel_up(&world->role, world->to_audit);
+}
+
 void world_restart(struct world *world)
 {
     /* What dies does not tidy up: the registry is kept as it was. */

@@ -77,6 +77,8 @@ const struct world_record *world_last(const struct world *world, const char *ev)
 size_t world_count(const struct world *world, const char *ev);
 /* decide dies and a new one comes; the edge does not resume by itself. */
 void world_restart(struct world *world);
+/* The audit process dies and a new one comes, which knows nothing of what was sent before. */
+void world_restart_audit(struct world *world);
 /* Asks on pam.sock or control.sock as this process; runs the loop until the reply has come. */
 void world_ask(struct world *world, const char *socket, const struct protocol_message *request,
                struct protocol_message *ret_reply);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char allow_admins[] = "rule \"admins\" { groups = {\"admins\"} }\n";
@@ -193,23 +194,22 @@ static void test_audit_unavailable(void **state)
     world_free(world);
 }
 
+/* What was not acknowledged is sent once more, and the connection goes on. */
 static void test_audit_restarts(void **state)
 {
     struct world *world = world_new(allow_staff);
-    int fds[2];
 
     (void)state;
     world->audit_silent = true;
     world_open(world, 1, ALICE, "echo");
     world_wait(world, 20);
-    world->audit = channel_free(world->audit);
+    assert_int_equal(world_count(world, "open"), 1);
+    world->audit_silent = false;
+    world_restart_audit(world);
     world_wait(world, 20);
-    assert_null(world->to_audit);
-    /* A new audit process gets what was not acknowledged once more. */
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-    (void)fds;
-    (void)close(fds[0]);
-    (void)close(fds[1]);
+    assert_int_equal(world_count(world, "open"), 2);
+    assert_string_equal(world->records[0].sid, world->records[1].sid);
+    assert_int_equal(world->verdicts[0].reason, REASON_OK);
     world_free(world);
 }
 
@@ -460,6 +460,64 @@ static void test_lock_refuses_new_ones(void **state)
     }
 }
 
+/* A rule that ends, ends what it has allowed. */
+static void test_time_ends(void **state)
+{
+    struct world *world = world_new_empty(world_config);
+    char policy[128], until[32];
+    time_t end = time(NULL) + 2;
+    struct tm tm;
+
+    (void)state;
+    (void)strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
+    (void)snprintf(policy, sizeof(policy), "rule \"r\" { users = {\"alice\"} until = \"%s\" }\n",
+                   until);
+    world_policy(world, policy);
+    world_people(world, clock_realtime_ms());
+    world_wait(world, 10);
+    assert_int_equal(world_connect(world, 1, ALICE, "echo")->reason, REASON_OK);
+    world_wait(world, 1500);
+    expect_end(world, REASON_TIME_ENDED);
+}
+
+static void test_certificate_ends(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    struct message_open open = world_open_message(1, ALICE, "echo");
+
+    (void)state;
+    open.not_after_s = clock_realtime_s();
+    assert_true(channel_send(world->edge, MESSAGE_OPEN, &open, -1));
+    free((void *)open.leaf.at);
+    world_wait(world, 600);
+    assert_int_equal(world->n_verdicts, 1);
+    if (world->verdicts[0].reason == REASON_OK)
+        expect_end(world, REASON_CERT_EXPIRED);
+    else
+        world_free(world); /* the second was over before the verdict */
+}
+
+/* A list that has ended is asked for once more before its sessions end. */
+static void test_revocation_list_ends(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    struct message_open open = world_open_message(1, ALICE, "echo");
+    struct message_chains chains = {
+        .connection = 1, .not_after_s = INT64_MAX, .crl_valid_until_s = INT64_MAX};
+
+    (void)state;
+    open.crl_valid_until_s = clock_realtime_s() + 2;
+    assert_true(channel_send(world->edge, MESSAGE_OPEN, &open, -1));
+    free((void *)open.leaf.at);
+    world_wait(world, 2300);
+    assert_int_equal(world->n_verify, 1);
+    assert_int_equal(world->n_ends, 0);
+    assert_true(channel_send(world->edge, MESSAGE_CHAINS, &chains, -1));
+    world_wait(world, 2500);
+    assert_int_equal(world->n_ends, 0);
+    world_free(world);
+}
+
 static void test_edge_lost(void **state)
 {
     struct world *world = alice_is_in();
@@ -612,6 +670,74 @@ static void test_login(void **state)
     world_wait(world, 30);
     assert_int_equal(world->n_ends, 1);
     assert_int_equal(world->n_kills, 1);
+    world_free(world);
+}
+
+static void test_not_confirmed(void **state)
+{
+    struct world *world = world_new(allow_admins);
+
+    (void)state;
+    assert_int_equal(world_connect(world, 1, ALICE, "ssh")->reason, REASON_OK);
+    world_session(world, 1)->confirm_deadline_ms = clock_monotonic_ms();
+    session_watch(world_session(world, 1));
+    world_run(world, ended);
+    assert_int_equal(world->ends[0].reason, REASON_NOT_CONFIRMED);
+    world_free(world);
+}
+
+/* Without a durable record there is no ALLOW, and the grant is not given a second time. */
+static void test_login_needs_its_record(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    struct world_verdict *verdict = world_connect(world, 1, ALICE, "ssh");
+    struct protocol_message reply;
+
+    (void)state;
+    world->audit_silent = true;
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &verdict->session, &reply);
+    expect_reply(&reply, PROTOCOL_ERROR, REASON_DECISION_TIMEOUT);
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &verdict->session, &reply);
+    expect_reply(&reply, PROTOCOL_DENY, REASON_ALREADY_CONFIRMED);
+    world->audit_silent = false;
+    world_restart_audit(world); /* too late: nobody waits any more */
+    world_wait(world, 20);
+    world_free(world);
+}
+
+static void test_grant_ends(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    struct world_verdict *verdict = world_connect(world, 1, ALICE, "ssh");
+    struct protocol_message reply;
+
+    (void)state;
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &verdict->session, &reply);
+    expect_reply(&reply, PROTOCOL_ALLOW, REASON_OK);
+    world_session(world, 1)->grant_deadline_ms = clock_monotonic_ms() - 1;
+    pam(world, PROTOCOL_ACCOUNT, "alice", &verdict->session, &reply);
+    expect_reply(&reply, PROTOCOL_DENY, REASON_NOT_CONFIRMED);
+    session_watch(world_session(world, 1));
+    world_run(world, ended);
+    assert_int_equal(world->ends[0].reason, REASON_NOT_CONFIRMED);
+    world_free(world);
+}
+
+/* The account phase judges anew: what has changed since auth counts. */
+static void test_change_between_phases(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    struct world_verdict *verdict = world_connect(world, 1, ALICE, "ssh");
+    struct protocol_message reply;
+
+    (void)state;
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &verdict->session, &reply);
+    expect_reply(&reply, PROTOCOL_ALLOW, REASON_OK);
+    world_policy(world, allow_nobody);
+    pam(world, PROTOCOL_ACCOUNT, "alice", &verdict->session, &reply);
+    assert_int_equal(reply.kind, PROTOCOL_DENY);
+    world_run(world, ended);
+    assert_int_equal(world->ends[0].reason, REASON_POLICY_CHANGED);
     world_free(world);
 }
 
@@ -840,11 +966,18 @@ int main(void)
         cmocka_unit_test(test_stale_while_live),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_lock_refuses_new_ones),
+        cmocka_unit_test(test_time_ends),
+        cmocka_unit_test(test_certificate_ends),
+        cmocka_unit_test(test_revocation_list_ends),
         cmocka_unit_test(test_edge_lost),
         cmocka_unit_test(test_change_while_waiting),
         cmocka_unit_test(test_mass_end_guard),
         cmocka_unit_test(test_guard_lets_go_after_rollback),
         cmocka_unit_test(test_login),
+        cmocka_unit_test(test_not_confirmed),
+        cmocka_unit_test(test_login_needs_its_record),
+        cmocka_unit_test(test_grant_ends),
+        cmocka_unit_test(test_change_between_phases),
         cmocka_unit_test(test_no_tunnel),
         cmocka_unit_test(test_login_name_by_rule),
         cmocka_unit_test(test_login_name_chooses),

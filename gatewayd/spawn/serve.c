@@ -9,6 +9,7 @@
 #include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/xalloc.h"
 #include "gatewayd/spawn/pam_stack.h"
+#include "gatewayd/spawn/sshd_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct row {
     int fd;
     ev_io io;
     struct passwd user; /* strings owned */
+    struct sshd_check sshd;
 };
 
 struct serve {
@@ -144,11 +146,12 @@ static bool needs_pam(const struct row *row)
 }
 
 /* The PAM service of sshd is the last part of its argv[0]. */
-static bool is_safe(const struct row *row, const struct config_spawn *spawn, struct error *err)
+static bool is_safe(struct row *row, const struct config_spawn *spawn, struct error *err)
 {
-    const char *slash = strrchr(spawn->command.at[0], '/');
+    const char *service = strrchr(spawn->command.at[0], '/') + 1;
 
-    return !needs_pam(row) || pam_stack_is_safe(PAM_DIR, slash + 1, err);
+    return !needs_pam(row) || (pam_stack_is_safe(PAM_DIR, service, err) &&
+                               sshd_is_safe(spawn, service, &row->sshd, err));
 }
 
 static bool comes_from_decide(const struct row *row, int fd)

@@ -10,6 +10,8 @@ sed -i 's#^spawn "caps".*#spawn "caps" { command = {"/bin/sh", "-c", "cat /proc/
 cat >>"$DIR/gatewayd.conf" <<END
 service "login" { listener = {"main"} sni = {"login.example.org"} upstream = "spawn:login-gw" confirm = "pam" }
 spawn "login-gw" { command = {"$DIR/login-gw"} }
+service "ssh" { listener = {"main"} sni = {"ssh.example.org"} upstream = "spawn:ssh" protocol = "ssh" confirm = "pam" }
+spawn "ssh" { command = {"$DIR/sshd-gw", "-i", "-f", "$DIR/sshd_config"} }
 directory "corp" { uri = {"file:$DIR/users.ldif"} schema = "rfc2307bis" }
 mapping "by-name" { ca = {"users"} find = "(uid={subject.cn!only})" strength = "weak-allowed" }
 END
@@ -28,7 +30,7 @@ loginShell: /bin/sh
 entryUUID: 11111111-1111-4111-8111-111111111111
 createTimestamp: 20200101000000Z
 END
-printf 'rule "a" { users = {"alice"} services = {"caps", "login"} }\nrule "l" { users = {"alice"} services = {"login"} login_as = {"self"} }\n' \
+printf 'rule "a" { users = {"alice"} services = {"caps", "login", "ssh"} }\nrule "l" { users = {"alice"} services = {"login", "ssh"} login_as = {"self"} }\n' \
     >"$DIR/policy.d/a.conf"
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$DIR/alice.key" -out "$DIR/alice.csr" -subj /CN=alice 2>/dev/null
 openssl x509 -req -in "$DIR/alice.csr" -CA "$DIR/cert.pem" -CAkey "$DIR/key.pem" -days 10 -out "$DIR/alice.pem" \
@@ -44,8 +46,9 @@ connect_to_row() { # USER: connects to the row's socket by itself
 }
 
 start
-sleep 0.3
-talk caps.example.org >"$DIR/status"
+# The directory is there some milliseconds after the processes are.
+answers() { talk caps.example.org >"$DIR/status" && grep -q '^Name:' "$DIR/status"; }
+wait_for 10 answers
 check "the row's program answers alice" grep -q '^Name:' "$DIR/status"
 check "it may gain privileges (sudo works)" [ "$(value NoNewPrivs)" = 0 ]
 check "no seccomp filter" [ "$(value Seccomp)" = 0 ]
@@ -60,7 +63,7 @@ check "1,024 open files" grep -qx 1024 "$DIR/status"
 
 check "root is not decide" eval '! connect_to_row root | grep -qx "[1-9][0-9]*"'
 check "nobody cannot reach the socket" eval 'connect_to_row nobody | grep -q "Permission denied"'
-check "a refused connection is in the log" logged 'event=spawn_refused'
+check "a refused connection is in the log" wait_for 1 logged 'event=spawn_refused'
 
 : >"$DIR/out"
 { sleep 2; echo bye; } | timeout 6 openssl s_client -quiet -connect "127.0.0.1:$PORT" -servername caps.example.org -CAfile "$DIR/cert.pem" \
@@ -74,12 +77,24 @@ check "spawn is back" wait_for 1 pid_of spawn >/dev/null
 
 talk login.example.org >"$DIR/out"
 check "without a PAM file the login program is not started" eval '! grep -q started "$DIR/out"'
-check "and the log says why" logged 'reason=upstream_unsafe detail="/etc/pam.d/login-gw: No such file'
+check "and the log says why" wait_for 1 logged 'reason=upstream_unsafe detail="/etc/pam.d/login-gw: No such file'
 printf 'auth sufficient pam_unix.so nullok\n' >/etc/pam.d/login-gw
 talk login.example.org >"$DIR/out"
-check "pam_unix in the stack: not started" eval '! grep -q started "$DIR/out" && logged "auth asks pam_unix.so, not pam_mtls.so alone"'
+check "pam_unix in the stack: not started" wait_for 1 eval '! grep -q started "$DIR/out" && logged "auth asks pam_unix.so, not pam_mtls.so alone"'
 printf 'auth requisite pam_mtls.so mode=tunnel\naccount required pam_mtls.so\n' >/etc/pam.d/login-gw
 talk login.example.org >"$DIR/out"
 check "pam_mtls alone: started" grep -q started "$DIR/out"
+
+ln -s "$(command -v sshd)" "$DIR/sshd-gw"
+ssh-keygen -q -t ed25519 -N '' -f "$DIR/host_key"
+cp /etc/pam.d/login-gw /etc/pam.d/sshd-gw
+sshd_settings() { printf 'HostKey %s\nPidFile none\nAuthenticationMethods none\nPubkeyAuthentication no\nKbdInteractiveAuthentication no\n%s\n' "$DIR/host_key" "$1" >"$DIR/sshd_config"; }
+sshd_settings 'UsePAM no'
+talk ssh.example.org >"$DIR/out"
+check "an sshd without PAM is not started" wait_for 1 eval '! grep -q "^SSH-2.0-OpenSSH" "$DIR/out" && logged "sshd: usepam must be yes, not no"'
+sshd_settings 'UsePAM yes'
+mkdir -p /run/sshd
+talk ssh.example.org >"$DIR/out"
+check "with PAM it is, at once" grep -aq '^SSH-2.0-OpenSSH' "$DIR/out"
 stop
 summary

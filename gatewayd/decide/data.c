@@ -62,6 +62,7 @@ void data_policy(struct decide *decide, const struct message_policy *msg, int fd
         log_error("policy_refused", &err, "%s", ""); /* the last good one stays */
         return;
     }
+    decide_forget_evaluation(decide);
     (void)policy_free(decide->policy);
     decide->policy = set;
     decide->policy_version = msg->version;

@@ -71,7 +71,9 @@ struct decide {
     struct local_groups groups;
     char boot_id[40]; /* "" where /proc gives none */
 
-    /* Of the evaluation that was made last: record and answers are written before the next. */
+    /* Of the evaluation that was made last, and whose it is: they point into that session, the
+     * policy and the configuration. NULL: none of them is to be looked at. */
+    const struct session *judged;
     struct policy_request request;
     struct policy_decision decision;
     const char *fact_values[POLICY_FACT__COUNT]; /* room for facts of one value */
@@ -88,6 +90,8 @@ struct decide {
 /* --- facts.c ---------------------------------------------------------------------------------- */
 /* Fills decide->request and decide->decision for the session and a service. */
 void decide_evaluate(struct session *session, const char *service, bool confirmed);
+/* Whatever they point into goes away, or a new judgement begins. */
+void decide_forget_evaluation(struct decide *decide);
 /* JSON of the facts tested and of the misses of decide->decision. */
 void facts_json(const struct decide *decide, struct writer *out);
 void misses_json(const struct decide *decide, struct writer *out);

@@ -104,6 +104,14 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
     no_value(decide, POLICY_FACT_NETWORKS,
              session->open.source.known ? POLICY_PRESENT : POLICY_ABSENT, "connection");
     policy_evaluate(decide->policy, &decide->request, &decide->decision);
+    decide->judged = session;
+}
+
+void decide_forget_evaluation(struct decide *decide)
+{
+    decide->judged = NULL;
+    memset(&decide->request, 0, sizeof(decide->request));
+    memset(&decide->decision, 0, sizeof(decide->decision));
 }
 
 /* --- JSON, keys sorted ------------------------------------------------------------------------ */

@@ -69,7 +69,7 @@ enum stage_result decide_locks(void *context)
     struct session *session = context;
     char id[SESSION_ID_TEXT_LEN + 1];
 
-    memset(&session->decide->decision, 0, sizeof(session->decide->decision));
+    decide_forget_evaluation(session->decide);
     if (session->reason != REASON_OK)
         return STAGE_DONE;
     check_chain(session);

@@ -163,7 +163,8 @@ static void set_groups(struct draft *draft, const struct session *session)
 {
     struct audit_texts *texts = &draft->record.groups;
 
-    if (!session->account || !(session->decide->decision.tested & 1u << POLICY_FACT_GROUPS))
+    if (!session->account || session->decide->judged != session ||
+        !(session->decide->decision.tested & 1u << POLICY_FACT_GROUPS))
         return;
     for (size_t i = 0; i < session->account->n_groups && texts->n < AUDIT_TEXTS_MAX; i++)
         texts->at[texts->n++] = clean_text(draft, session->groups[i]);
@@ -186,8 +187,8 @@ static void set_decision(struct draft *draft, const struct session *session,
     if (service)
         record->upstream = clean_text(draft, service->upstream);
     set_groups(draft, session);
-    if (session->decide->decision.tested == 0)
-        return;
+    if (session->decide->judged != session || session->decide->decision.tested == 0)
+        return; /* nothing of this session's own judgement is at hand */
     facts_json(session->decide, &draft->facts);
     record->facts = writer_bytes(&draft->facts);
     if (session->decide->decision.n_misses == 0)

@@ -89,6 +89,8 @@ static void give_back_place(struct session *session)
 void session_free(struct session *session)
 {
     stop_timers(session);
+    if (session->decide->judged == session)
+        decide_forget_evaluation(session->decide);
     reevaluate_forget(session);
     ledger_forget(session->decide->ledger, &session->wait);
     sessions_remove(session->decide->sessions, session);

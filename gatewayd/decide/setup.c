@@ -198,6 +198,7 @@ static bool compile_mappings(struct decide *decide, struct error *err)
         *err = first;
         return false;
     }
+    decide_forget_evaluation(decide);
     (void)mapping_free(decide->mappings);
     decide->mappings = set;
     return true;

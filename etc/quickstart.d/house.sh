@@ -24,7 +24,8 @@ free_port() {
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Runs a command as the ordinary local user who holds the certificates: what a person's laptop would do.
-laptop() { setpriv --reuid=laptop --regid=laptop --init-groups env HOME=/home/laptop USER=laptop LOGNAME=laptop "$@"; }
+LAPTOP=(setpriv --reuid=laptop --regid=laptop --init-groups env HOME=/home/laptop USER=laptop LOGNAME=laptop)
+laptop() { "${LAPTOP[@]}" "$@"; }
 
 house_install() {
     local library modules

@@ -78,8 +78,8 @@ step_3() {
 # One of alice's sessions, alive until something ends it.
 live_session() {
     : >/tmp/live
-    laptop ssh -o BatchMode=yes -o "ProxyCommand=mtls connect --cert $CERTS/${1:-alice}.pem --key $CERTS/${1:-alice}.key --host %h --port %p" \
-        alice@ssh.example.test 'echo up; sleep 300' >/tmp/live 2>&1 </dev/null &
+    cmd_ssh_as "${1:-alice}" alice@ssh.example.test 'echo up; sleep 300'
+    "${LAPTOP[@]}" "${CMD[@]:1}" >/tmp/live 2>&1 </dev/null & # no function: LIVE is to be ssh itself
     LIVE=$!
     within 10000 grep -q up /tmp/live || {
         OUT=$(cat /tmp/live)

@@ -44,6 +44,9 @@ promise() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*"; }
 
 # done_with_it: the closing line and the exit status; the daemon's log when something failed.
 done_with_it() {
+    # No process may have ended by itself, whatever the test was about.
+    OUT=$(grep -hE 'AddressSanitizer|runtime error:|signal=(4|5|6|7|8|11|31)\b|status=[1-9]' "$DIR/log/gatewayd.log" 2>/dev/null)
+    refute "no process of the daemon crashed" .
     [ "$BAD" -eq 0 ] || { say "--- end of the daemon's log" && tail -n "${LOG_LINES:-25}" "$DIR/log/gatewayd.log"; }
     summary
     exit

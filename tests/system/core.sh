@@ -27,6 +27,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
+# shellcheck disable=SC2015 # die ends it all
 private_etc() {
     local role
     mkdir "$DIR/etc" && cp -a /etc/. "$DIR/etc/" && mount --bind "$DIR/etc" /etc || die "cannot mount: CAP_SYS_ADMIN is needed"

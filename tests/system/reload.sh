@@ -23,6 +23,7 @@ refused() { # WHAT PATTERN: a reload is refused, and the log says PATTERN
 private_etc
 make_house
 cp "$CONF" "$DIR/good.conf"
+# shellcheck disable=SC2119 # started as it is
 start
 BEFORE=$(pids)
 

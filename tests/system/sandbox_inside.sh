@@ -47,5 +47,5 @@ run_matrix() {
 
 private_etc
 make_house
-run_matrix
+run_matrix "$@"
 summary

@@ -45,6 +45,7 @@ connect_to_row() { # USER: connects to the row's socket by itself
     setpriv --reuid="$1" --clear-groups python3 -c "import socket; s=socket.socket(socket.AF_UNIX); s.connect('$DIR/run/spawn/caps'); s.settimeout(1); print(len(s.recv(100)))" 2>&1
 }
 
+# shellcheck disable=SC2119 # started as it is
 start
 # The directory is there some milliseconds after the processes are.
 answers() { talk caps.example.org >"$DIR/status" && grep -q '^Name:' "$DIR/status"; }

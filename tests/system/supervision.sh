@@ -13,6 +13,7 @@ none_runs() {
 }
 port_open() { timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; }
 
+# shellcheck disable=SC2120 # it sets its own arguments
 kill_each() {
     local name slot before old start_ns ms
     eval "set -- $ROLES"
@@ -71,6 +72,7 @@ second_daemon() {
 
 run_all() {
     start "$@"
+    # shellcheck disable=SC2119
     kill_each
     second_daemon "$@"
     sleep 2

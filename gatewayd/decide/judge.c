@@ -52,6 +52,7 @@ static void locked(struct session *session, const struct lock *lock)
     (void)snprintf(detail, sizeof(detail), "lock %s on %s %.100s: %.300s", lock->id,
                    lock_kind_name(lock->kind), lock->value, lock->message);
     deny(session, REASON_LOCKED, detail);
+    session_set_text(&session->message, lock->message);
 }
 
 static void check_lock(struct session *session, enum lock_kind kind, struct bytes value)

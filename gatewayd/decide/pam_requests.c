@@ -46,7 +46,8 @@ static void reply_denied(struct local_request *request, const struct session *se
     protocol_message_init(&reply, over ? PROTOCOL_EXPIRED : PROTOCOL_DENY);
     reply.session = session->id;
     reply.reason = bytes_of(reason_name(reason));
-    reply.text = bytes_of(reason_text(reason));
+    reply.text =
+        reason == session->reason ? session_sentence(session) : bytes_of(reason_text(reason));
     reply.real_rhost = bytes_of(rhost);
     local_reply(request, &reply);
 }

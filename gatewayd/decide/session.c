@@ -136,6 +136,15 @@ bool session_is_whoami(const struct session *session)
     return session->open.service == UINT32_MAX;
 }
 
+struct bytes session_sentence(const struct session *session)
+{
+    bool own_words = session->reason == REASON_RULE_DENY || session->reason == REASON_LOCKED;
+
+    if (own_words && session->message[0] != '\0')
+        return bytes_of(session->message);
+    return bytes_of(reason_text(session->reason));
+}
+
 void session_save(struct session *session, enum registry_state state)
 {
     struct registry_record record;

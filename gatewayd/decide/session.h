@@ -130,5 +130,8 @@ void session_set_text(char **text, const char *value);
  * service has gone. */
 const struct config_service *session_service(const struct session *session);
 bool session_is_whoami(const struct session *session);
+/* What a denied client reads: one sentence, never the policy, but for what a rule or lock itself
+ * says. */
+struct bytes session_sentence(const struct session *session);
 /* Writes its record of the registry. */
 void session_save(struct session *session, enum registry_state state);

@@ -88,10 +88,7 @@ static void recorded(void *context)
 {
     struct session *session = context;
 
-    if (session->state == SESSION_OPENING)
-        pipeline_continue(&session->pipeline);
-    else
-        session_free(session);
+    pipeline_continue(&session->pipeline);
 }
 
 static void note_denial(const struct session *session)
@@ -212,14 +209,6 @@ enum stage_result decide_durable(void *context)
     return STAGE_WAIT;
 }
 
-/* What a denied client reads: one sentence, never the policy, but for what a rule itself says. */
-static struct bytes sentence(const struct session *session)
-{
-    if (session->reason == REASON_RULE_DENY && session->message[0] != '\0')
-        return bytes_of(session->message);
-    return bytes_of(reason_text(session->reason));
-}
-
 static bool send_verdict(struct session *session, struct bytes text)
 {
     struct channel *edge = session->decide->edges[session->edge_slot];
@@ -232,16 +221,14 @@ static bool send_verdict(struct session *session, struct bytes text)
                                 session->reason == REASON_OK ? session->upstream : -1);
 }
 
-/* Denied, or asked WHOAMI: the edge closes it by itself. */
+/* Denied, or asked WHOAMI: the edge closes it by itself. An open record that is out wants a close.
+ */
 static void leave(struct session *session)
 {
-    session->state = SESSION_CLOSED;
-    if (session->recorded) {
-        session->state = SESSION_ENDING; /* an open record is out: a close follows */
+    if (session->recorded)
         session_finish(session, session->reason);
-    } else if (session->wait.counter == 0) {
+    else
         session_free(session);
-    }
 }
 
 static void answer_whoami(struct session *session)
@@ -284,7 +271,8 @@ enum stage_result decide_verdict(void *context)
         return STAGE_GONE;
     }
     if (session->reason != REASON_OK) {
-        (void)!send_verdict(session, sentence(session)); /* an edge that is gone needs none */
+        (void)!send_verdict(session,
+                            session_sentence(session)); /* an edge that is gone needs none */
         leave(session);
         return STAGE_GONE;
     }

@@ -451,6 +451,7 @@ static void test_lock_refuses_new_ones(void **state)
         lock(world, locks[i].kind, locks[i].value, &reply);
         assert_int_equal(reply.kind, PROTOCOL_OK);
         assert_int_equal(world_connect(world, 1, ALICE, "echo")->reason, REASON_LOCKED);
+        assert_string_equal(world->verdicts[0].text, "for the test");
         protocol_message_init(&request, PROTOCOL_CTL_LOCK_REMOVE);
         request.lock_id = bytes_of(locks_at(world->decide->locks, 0)->id);
         world_ask(world, "control.sock", &request, &reply);

@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 enum {
-    SAVE_EVERY_MS = 30000, /* at most so often */
-    AGE_PART = 4,          /* of max_stale: then a newer age alone is worth writing */
+    SAVE_LEAST_MS = 2000, /* between two writes */
+    SAVE_PART = 20,       /* of the time goes into writing at most */
+    AGE_PART = 4,         /* of max_stale: then a newer age alone is worth writing */
 };
 #define DISK_MAGIC    0x47574431u /* "GWD1" */
 #define DISK_FILE_MAX (REPLICA_SNAPSHOT_MAX + SOURCE_KEY_MAX + FILLER_COOKIE_MAX + 64)
@@ -101,7 +102,7 @@ void disk_load(struct following *following)
 
 /* --- writing --- */
 
-static void file_encode(const struct following *following, struct writer *out)
+static bool file_encode(const struct following *following, struct writer *out)
 {
     AUTO(writer_clear) struct writer replica = writer_new(REPLICA_SNAPSHOT_MAX);
 
@@ -110,24 +111,27 @@ static void file_encode(const struct following *following, struct writer *out)
     writer_block32(out, writer_bytes(&following->key));
     writer_block16(out, filler_cookie(following->filler));
     writer_block32(out, writer_bytes(&replica));
-    if (!writer_ok(&replica))
-        writer_clear(out);
+    return writer_ok(&replica) && writer_ok(out);
 }
 
 void disk_save(struct following *following)
 {
     AUTO(writer_clear) struct writer out = writer_new(DISK_FILE_MAX);
-    int64_t as_of_ms = replica_as_of_ms(filler_replica(following->filler));
+    int64_t as_of_ms = replica_as_of_ms(filler_replica(following->filler)), began_ms;
     struct error err;
+    bool done;
 
     /* A file: directory comes again from its file. */
     if (following->state_dir < 0 || as_of_ms < 0 || !following->server)
         return;
-    file_encode(following, &out);
+    began_ms = clock_monotonic_ms();
+    if (!file_encode(following, &out))
+        return;
+    done = write_aside(following->state_dir, FILE_NAME, 0600, WRITE_ASIDE_DURABLE,
+                       writer_bytes(&out), &err);
     following->disk_at = clock_monotonic_ms();
-    if (writer_bytes(&out).len == 0 ||
-        !write_aside(following->state_dir, FILE_NAME, 0600, WRITE_ASIDE_DURABLE, writer_bytes(&out),
-                     &err)) {
+    following->disk_pause_ms = (following->disk_at - began_ms) * SAVE_PART;
+    if (!done) {
         log_error("replica_not_written", &err, "%s", "");
         return;
     }
@@ -141,7 +145,8 @@ void disk_tick(struct following *following)
     int64_t older_ms = following_config(following)->max_stale * 1000 / AGE_PART;
     bool first = following->disk_as_of_ms < 0;
 
-    if (!first && clock_monotonic_ms() - following->disk_at < SAVE_EVERY_MS)
+    if (!first &&
+        clock_monotonic_ms() - following->disk_at < SAVE_LEAST_MS + following->disk_pause_ms)
         return;
     if (first || following->disk_due || as_of_ms - following->disk_as_of_ms > older_ms)
         disk_save(following);

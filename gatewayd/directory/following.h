@@ -11,6 +11,7 @@ struct following {
     struct role *role;
     struct filler *filler; /* NULL: no directory is configured */
     struct error state;    /* why the content is not fresher; reason OK when it is */
+    enum reason said;      /* in the log; REASON__COUNT: nothing yet */
     ev_timer second;
 
     /* source.c: what fills the replica */
@@ -50,7 +51,8 @@ struct following {
     /* disk.c: what a later start knows */
     int state_dir; /* -1: none */
     bool disk_due;
-    int64_t disk_at, disk_as_of_ms; /* monotonic; -1: never written */
+    int64_t disk_at, disk_pause_ms; /* monotonic, of the last write */
+    int64_t disk_as_of_ms;          /* of what is there; -1: nothing */
 };
 
 /* The configured directory; NULL when there is none. */

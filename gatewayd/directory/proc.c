@@ -30,6 +30,8 @@ static void *create(struct role *role)
     following->role = role;
     following->ldif_fd = following->nss_dir = following->state_dir = -1;
     following->disk_as_of_ms = following->nss_as_of_ms = -1;
+    following->said = REASON__COUNT;
+    (void)err_set(&following->state, REASON_DIRECTORY_UNREACHABLE, "not yet asked");
     following->key = writer_new(SOURCE_KEY_MAX);
     credentials_init(&following->credentials);
     return following;

@@ -137,8 +137,11 @@ static void state_log(struct following *following)
 {
     const struct error *state = directory_state(following->server);
 
-    if (state->reason == following->state.reason)
+    bool refreshing = state->reason != REASON_OK && directory_fd(following->server) >= 0;
+
+    if (state->reason == following->said || refreshing)
         return;
+    following->said = state->reason;
     if (state->reason == REASON_OK)
         log_event(LOG_LEVEL_INFO, "directory_followed", "server=%s",
                   directory_server(following->server));

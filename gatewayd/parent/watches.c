@@ -226,6 +226,9 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     watches->changed = 0;
+    /* A directory may have been replaced, a link may lead elsewhere. Before the files are opened: a
+     * change after that is seen by the new watches, one before it by whoever reads the file. */
+    watches_set(parent);
     if (changed & USE_LOAD)
         loading_begin(parent, parent->config);
     if (changed & USE_LDIF)
@@ -234,7 +237,6 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
         log_event(LOG_LEVEL_WARNING, "upstreams_not_sent", "%s", "");
     if (changed & USE_RESOLVER)
         folders_fill_resolver(parent->config);
-    watches_set(parent); /* a directory may have been replaced, a link may lead elsewhere */
 }
 
 void watches_init(struct parent *parent)

@@ -117,6 +117,7 @@ changes() {
     printf 'dn: uid=bob,%s\nchangetype: delete\n' $BASE | change
     check "NSS follows within two seconds" wait_for 2 nss_lacks /home/bob
     check "the replica is on disk" wait_for 3 test -s "$DIR/state/directory/replica"
+    sleep 4 # changes are written within seconds
     check "for its owner alone" [ "$(stat -c %a "$DIR/state/directory/replica")" = 600 ]
     halt
     slapd_stop

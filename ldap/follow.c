@@ -15,15 +15,6 @@ static bool asked(int code, struct error *err)
            err_set(err, REASON_DIRECTORY_UNREACHABLE, "%s", ldap_err2string(code));
 }
 
-static bool search(struct directory *directory, const char *base, int scope, const char *filter,
-                   char **attributes, LDAPControl **controls, int *ret_id, struct error *err)
-{
-    int code = ldap_search_ext(directory->ld, base, scope, filter, attributes, 0, controls, NULL,
-                               NULL, LDAP_NO_LIMIT, ret_id);
-
-    return asked(code, err);
-}
-
 bool follow_start(struct directory *directory, struct bytes cookie, struct error *err)
 {
     const struct directory_config *config = &directory->config;
@@ -31,11 +22,12 @@ bool follow_start(struct directory *directory, struct bytes cookie, struct error
     LDAPControl control = {
         .ldctl_oid = (char *)LDAP_CONTROL_SYNC, .ldctl_value = *value, .ldctl_iscritical = 1};
     LDAPControl *controls[] = {&control, NULL};
-    bool done = search(directory, config->base, LDAP_SCOPE_SUBTREE, config->filter,
-                       (char **)config->attributes, controls, &directory->sync_id, err);
+    int code = ldap_search_ext(directory->ld, config->base, LDAP_SCOPE_SUBTREE, config->filter,
+                               (char **)config->attributes, 0, controls, NULL, NULL, LDAP_NO_LIMIT,
+                               &directory->sync_id);
 
     ber_bvfree(value);
-    if (!done)
+    if (!asked(code, err))
         return false;
     directory->asked_ms = clock_realtime_ms();
     directory->refreshing = true;
@@ -55,9 +47,11 @@ bool follow_heartbeat(struct directory *directory, struct error *err)
 {
     static char context_csn[] = "contextCSN";
     static char *attributes[] = {context_csn, NULL};
+    int code =
+        ldap_search_ext(directory->ld, directory->config.base, LDAP_SCOPE_BASE, "(objectClass=*)",
+                        attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &directory->heartbeat_id);
 
-    if (!search(directory, directory->config.base, LDAP_SCOPE_BASE, "(objectClass=*)", attributes,
-                NULL, &directory->heartbeat_id, err))
+    if (!asked(code, err))
         return false;
     directory->heartbeat_ms = clock_realtime_ms();
     directory->sent_at = clock_monotonic_ms();

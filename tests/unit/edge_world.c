@@ -461,7 +461,7 @@ bool edge_client_read(struct edge_client *client, void *out, size_t len)
 int edge_client_end(struct edge_client *client, uint8_t *out, size_t room, size_t *ret_len)
 {
     enum { ALERT_BASE = SSL_AD_REASON_OFFSET };
-    int n, code;
+    int n = 1, code;
 
     *ret_len = 0;
     ERR_clear_error();

@@ -53,19 +53,38 @@ static void names_of_list(struct affected *affected, const struct replica *repli
             names_of_user(affected, replica, list.at[i]);
 }
 
-/* The user and all who share a name, a uid or the DN with it: they are ambiguous together. */
-static void add_user(struct affected *affected, const struct replica *replica,
-                     const struct replica_entry *user)
+static bool has_value(struct entry_values values, struct bytes value)
 {
-    static const enum attribute_role unique[] = {ROLE_USER_NAME, ROLE_USER_UID};
+    for (size_t i = 0; i < values.n; i++)
+        if (bytes_equal(values_get(values, i), value))
+            return true;
+    return false;
+}
+
+/*
+ * The user, and all who share the DN or a value by which users are found: they become ambiguous
+ * together, or cease to be. What `other` has as well changes nothing for them. The primary gid is
+ * no such value; most users share it.
+ */
+static void add_user(struct affected *affected, const struct replica *replica,
+                     const struct replica_entry *user, const struct replica_entry *other)
+{
+    const struct attributes *attributes = &replica->attributes;
 
     names_of_user(affected, replica, user);
     names_of_list(affected, replica, index_find(&replica->index, INDEX_DN, entry_key(user)));
-    for (size_t r = 0; r < ARRAY_LEN(unique); r++) {
-        struct entry_values values = entry_role(&replica->attributes, user, unique[r]);
+    for (size_t number = 0; number < attributes->n; number++) {
+        struct entry_values values = entry_values(user, (uint8_t)number);
+        struct entry_values others =
+            other ? entry_values(other, (uint8_t)number) : (struct entry_values){0};
+
+        if (!attributes->at[number].indexed || number == attributes->of_role[ROLE_USER_GID])
+            continue;
         for (size_t i = 0; i < values.n; i++)
-            names_of_list(affected, replica,
-                          replica_list_role(replica, unique[r], values_get(values, i)));
+            if (!has_value(others, values_get(values, i)))
+                names_of_list(affected, replica,
+                              replica_list(replica, INDEX_VALUE + (unsigned)number,
+                                           attributes->at[number].match, values_get(values, i)));
     }
 }
 
@@ -276,7 +295,7 @@ void affected_add(struct affected *affected, const struct replica *replica,
     struct adding adding = {affected, replica, {NULL, NULL}};
 
     if (entry->kind == REPLICA_USER) {
-        add_user(affected, replica, entry);
+        add_user(affected, replica, entry, other);
         return;
     }
     if (same_group(replica, entry, other)) {

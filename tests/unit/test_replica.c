@@ -244,8 +244,13 @@ static const struct {
 } changes[] = {
     {"the same again", ADMINS, ""},
     {"a new user", USER("dave", "10004"), "dave"},
-    {"an attribute of a user", USER("bob", "10002") "loginShell: /bin/bash\n", "bob"},
+    {"an attribute of a user",
+     USER("bob",
+          "10002") "loginShell: /bin/bash\nmail: bob@example.org\nmail: shared@example.org\n",
+     "bob"},
+    {"a shared mail goes", USER("bob", "10002") "mail: bob@example.org\n", "bob carol"},
     {"a user takes another's uid", USER("dave", "10002"), "bob dave"},
+    {"a user takes another's mail", USER("dave", "10004") "mail: BOB@example.org\n", "bob dave"},
     {"a user takes another's name",
      "dn: cn=x,dc=example,dc=org\nobjectClass: posixAccount\nuid: bob\nuidNumber: 10009\n", "bob"},
     {"a member comes", GROUP("admins", "5001") MEMBER("alice") MEMBER("carol"), "carol"},
@@ -270,7 +275,7 @@ static const struct {
     {"member by name", GROUP("other", "5003") "memberUid: carol\nmemberUid: nobody\n", "carol"},
     {"a loop", GROUP("admins", "5001") MEMBER("alice") GROUP_MEMBER("staff"), "alice bob"},
     {"no longer a user",
-     "dn: uid=bob,ou=people,dc=example,dc=org\nobjectClass: account\nuid: bob\n", "bob"},
+     "dn: uid=bob,ou=people,dc=example,dc=org\nobjectClass: account\nuid: bob\n", "bob carol"},
 };
 
 static void changes_name_the_affected(void **state)
@@ -298,7 +303,7 @@ static void a_removal_names_the_affected(void **state)
 
     (void)state;
     assert_true(replica_remove(replica, &uuid, &affected));
-    assert_string_equal(names.text, "bob ");
+    assert_string_equal(names.text, "bob carol "); /* who shared a mail with him */
     assert_null(replica_find_user(replica, bytes_of("bob")));
     assert_false(replica_remove(replica, &uuid, &affected));
 }

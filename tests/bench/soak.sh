@@ -17,7 +17,7 @@ load() { # HOLD RATE SECONDS
 levels() { # one line a process: name, KiB, descriptors
     local pid
     for pid in $(pgrep -f '^gatewayd: ' | sort -n) "$GATEWAYD"; do
-        printf '%s\t%s\t%s\n' "$(tr '\0' ' ' <"/proc/$pid/cmdline" | sed 's/^gatewayd: //; s/ *$//; s,^/.*,parent,; s/ /_/g' | cut -c1-20)" \
+        printf '%s\t%s\t%s\n' "$(tr '\0' ' ' <"/proc/$pid/cmdline" | sed 's/^gatewayd: //; s/ *$//; s,^gatewayd -c.*,parent,; s,^/.*,parent,; s/ /_/g' | cut -c1-20)" \
             "$(awk '/VmRSS/ {print $2}' "/proc/$pid/status")" "$(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
     done
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A private world: a mount and a process namespace with an overlay of / on tmpfs as its root. useradd, nsswitch.conf,
+# A private world: a mount, a process and a network namespace (loopback only) with an overlay of / on tmpfs as its
+# root. useradd, nsswitch.conf,
 # pam.d, libnss and sshd change nothing outside, and when its first process ends, everything in it ends. Sourced.
 #
 # world_enter DIR SCRIPT ARGS... &   runs SCRIPT --inside DIR ARGS... as the first process of a new world, which ends
@@ -13,12 +14,12 @@ world_trouble() {
         echo "must be started as root (it makes users, namespaces and a sshd, all in a private root directory)"
         return
     fi
-    if ! answer=$(unshare --mount --pid --fork true 2>&1); then
+    if ! answer=$(unshare --mount --pid --net --fork true 2>&1); then
         echo "this container may not make namespaces (${answer##*: }); start it with --privileged, or with --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
         return
     fi
     # shellcheck disable=SC2016 # expanded by the inner shell
-    if ! answer=$(unshare --mount --pid --fork sh -c 'd=$(mktemp -d) && mount --make-rprivate / &&
+    if ! answer=$(unshare --mount --pid --net --fork sh -c 'd=$(mktemp -d) && mount --make-rprivate / &&
             mount -t tmpfs tmpfs "$d" && mkdir "$d/up" "$d/work" "$d/root" "$d/proc" &&
             mount -t overlay overlay -o "lowerdir=/,upperdir=$d/up,workdir=$d/work" "$d/root" &&
             mount -t proc proc "$d/proc"; s=$?; umount -l "$d" 2>/dev/null; rmdir "$d"; exit $s' 2>&1); then
@@ -29,7 +30,7 @@ world_trouble() {
 # Mounts the new root under DIR/root. Runs in the new namespaces, before chroot.
 world_mount() {
     local dir=$1 top=$2
-    mount --make-rprivate / || return
+    mount --make-rprivate / && busybox ip link set lo up || return
     mkdir -p "$dir/space" "$dir/root" "$dir/log" || return
     mount -t tmpfs -o mode=755 tmpfs "$dir/space" && mkdir "$dir/space/up" "$dir/space/work" || return
     mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/space/up,workdir=$dir/space/work" "$dir/root" || return
@@ -48,7 +49,7 @@ world_enter() {
     shift 2
     # ASAN_OPTIONS: LeakSanitizer cannot work in the empty root of a process; the unit tests look for leaks.
     # shellcheck disable=SC2016 # expanded by the inner shell
-    exec unshare --mount --pid --fork --kill-child=KILL bash -c '
+    exec unshare --mount --pid --net --fork --kill-child=KILL bash -c '
         . "$1/etc/quickstart.d/world.sh" && world_mount "$2" "$1" || {
             echo "quickstart: the private root directory cannot be mounted" >&2; exit 1; }
         dir=$2 script=$3; shift 3
@@ -66,7 +67,7 @@ world_door() {
 #!/bin/sh
 # A shell, or the command given, inside of the private world of the quickstart.
 [ \$# -gt 0 ] || set -- /bin/bash -l
-exec nsenter --target $pid --mount --pid --root --wd=/root /usr/bin/env HOME=/root LC_ALL=C.UTF-8 \\
+exec nsenter --target $pid --mount --pid --net --root --wd=/root /usr/bin/env HOME=/root LC_ALL=C.UTF-8 \\
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "\$@"
 EOF
     chmod 700 "$dir/enter"

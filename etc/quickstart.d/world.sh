@@ -67,7 +67,7 @@ world_door() {
 #!/bin/sh
 # A shell, or the command given, inside of the private world of the quickstart.
 [ \$# -gt 0 ] || set -- /bin/bash -l
-exec nsenter --target $pid --mount --pid --net --root --wd=/root /usr/bin/env HOME=/root LC_ALL=C.UTF-8 \\
+exec nsenter --target $pid --mount --pid --net --root --wdns=/root /usr/bin/env HOME=/root LC_ALL=C.UTF-8 \\
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "\$@"
 EOF
     chmod 700 "$dir/enter"

@@ -328,16 +328,15 @@ static void closures_are_complete(void **state)
     for (size_t i = 0; i < ARRAY_LEN(closures); i++) {
         AUTO(account_freep)
         struct account *account = account_in(closures[i].schema, closures[i].text);
-        char names[8][32], text[256] = "";
+        char names[8][32], text[sizeof(names) + 8] = "";
         assert_int_equal(account->reason, REASON_OK);
         assert_true(account->n_groups <= 8);
         for (size_t g = 0; g < account->n_groups; g++)
             (void)snprintf(names[g], sizeof(names[g]), "%s=%u", account->groups[g].name,
                            account->groups[g].gid);
         qsort(names, account->n_groups, sizeof(names[0]), text_compare);
-        for (size_t g = 0; g < account->n_groups; g++)
-            (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", g ? " " : "",
-                           names[g]);
+        for (size_t g = 0, at = 0; g < account->n_groups; g++)
+            at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%.31s", g ? " " : "", names[g]);
         if (strcmp(text, closures[i].groups) != 0)
             fail_msg("%s: %s", closures[i].name, text);
     }

@@ -10,6 +10,7 @@
 #include "gatewayd/parent/logins.h"
 #include "gatewayd/parent/notify.h"
 #include "gatewayd/parent/reload.h"
+#include "gatewayd/parent/sockets.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -95,6 +96,7 @@ static void handle_ask(struct child *child, const union message *msg)
         parent->draining = true;
         children_tell(parent, PROCESS_EDGE, MESSAGE_DRAIN, &drain, -1);
         children_tell(parent, PROCESS_DECIDE, MESSAGE_DRAIN, &drain, -1);
+        sockets_stop_listening(&parent->sockets);
         status_reply(parent, msg->ask.cookie, REASON_OK, (struct bytes){NULL, 0});
         break;
     default:

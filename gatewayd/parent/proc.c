@@ -84,6 +84,7 @@ static void end_further(struct parent *parent)
         parent->draining = true;
         notify_ending();
         children_tell(parent, PROCESS_EDGE, MESSAGE_DRAIN, &drain, -1);
+        sockets_stop_listening(&parent->sockets);
         wait_ms(parent, END_EDGES_MS);
         break;
     case ENDING_EDGES:

@@ -18,17 +18,18 @@
 
 enum { BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */ };
 
-static bool set_options(int fd, int family)
+/* [::] is IPv4 too whatever the host's default. */
+static bool set_options(int fd, int family, bool shared)
 {
-    int yes = 1, no = 0;
+    int yes = 1, no = 0, share = shared;
 
-    /* One port for all edges, and [::] is IPv4 too whatever the host's default. */
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &share, sizeof(share)) == 0 &&
            (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0);
 }
 
-static int open_listening(const char *text, struct error *err)
+/* shared: with the other edges, by SO_REUSEPORT. */
+static int open_listening(const char *text, bool shared, struct error *err)
 {
     struct sockaddr_storage sa;
     struct address address;
@@ -40,8 +41,8 @@ static int open_listening(const char *text, struct error *err)
     if (!address_to_sockaddr(&address, &sa, &len))
         abort(); /* a parsed address is a known one */
     fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || !set_options(fd, sa.ss_family) || bind(fd, (struct sockaddr *)&sa, len) < 0 ||
-        listen(fd, BACKLOG) < 0) {
+    if (fd < 0 || !set_options(fd, sa.ss_family, shared) ||
+        bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0) {
         (void)err_set(err, REASON_SYSTEM, "address %s: %m", text);
         if (fd >= 0)
             (void)close(fd);
@@ -50,13 +51,30 @@ static int open_listening(const char *text, struct error *err)
     return fd;
 }
 
+/*
+ * Nobody else listens there: SO_REUSEPORT would let another gateway of the same user in without a
+ * word, and each would get some of the clients.
+ */
+static bool check_unused(const struct config *config, struct error *err)
+{
+    for (size_t i = 0; i < config->n_listener; i++)
+        for (size_t k = 0; k < config->listener[i].address.n; k++) {
+            int fd = open_listening(config->listener[i].address.at[k], false, err);
+
+            if (fd < 0)
+                return err_in(err, "listener %s", config->listener[i].title);
+            (void)close(fd);
+        }
+    return true;
+}
+
 static bool open_listeners(struct sockets *sockets, const struct config *config, uint32_t n_edges,
                            struct error *err)
 {
     for (size_t i = 0; i < config->n_listener; i++)
         for (size_t k = 0; k < config->listener[i].address.n; k++)
             for (uint32_t slot = 0; slot < n_edges; slot++) {
-                int fd = open_listening(config->listener[i].address.at[k], err);
+                int fd = open_listening(config->listener[i].address.at[k], true, err);
 
                 if (fd < 0)
                     return err_in(err, "listener %s", config->listener[i].title);
@@ -143,8 +161,19 @@ bool sockets_open(struct sockets *sockets, const struct config *config, uint32_t
                   struct error *err)
 {
     *sockets = (struct sockets){.pam = -1, .control = -1};
-    return open_listeners(sockets, config, n_edges, err) && open_local(sockets, config, err) &&
-           open_spawn(sockets, config, err);
+    return check_unused(config, err) && open_listeners(sockets, config, n_edges, err) &&
+           open_local(sockets, config, err) && open_spawn(sockets, config, err);
+}
+
+void sockets_stop_listening(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->n_listening; i++) {
+        /* To close our copy is not enough; this ends the listening in all of them. */
+        (void)shutdown(sockets->listening[i].fd, SHUT_RDWR);
+        (void)close(sockets->listening[i].fd);
+        free((void *)sockets->listening[i].title);
+    }
+    sockets->n_listening = 0;
 }
 
 void sockets_unlink(const struct config *config)

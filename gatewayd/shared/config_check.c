@@ -164,6 +164,20 @@ static void check_tables(struct config_loading *loading)
 
 /* --- listeners and services ------------------------------------------------------------------- */
 
+/* Two listeners would share the port by SO_REUSEPORT, and chance would choose between their cas. */
+static void check_address_once(struct config_loading *loading, size_t i, size_t k)
+{
+    const struct config *config = loading->config;
+    const char *text = config->listener[i].address.at[k];
+
+    for (size_t j = 0; j <= i; j++)
+        for (size_t m = 0; m < (j < i ? config->listener[j].address.n : k); m++)
+            if (strcmp(config->listener[j].address.at[m], text) == 0)
+                config_found(loading, config_option_place(loading, "listener", i, "address"),
+                             REASON_CONFIG_VALUE, "address %s is that of listener %s already", text,
+                             config->listener[j].title);
+}
+
 static void check_addresses(struct config_loading *loading)
 {
     const struct config *config = loading->config;
@@ -176,6 +190,7 @@ static void check_addresses(struct config_loading *loading)
             struct address address;
             struct error err;
 
+            check_address_once(loading, i, k);
             if (!address_parse_port(bytes_of(text), &address, &err))
                 config_found(loading, place, REASON_CONFIG_VALUE, "address %s: %s", text,
                              err.detail);
@@ -277,8 +292,7 @@ static void check_spawn(struct config_loading *loading)
 
     for (size_t i = 0; i < config->n_spawn; i++) {
         const struct config_spawn *spawn = &config->spawn[i];
-        size_t len =
-            strlen(config->gateway->run_dir) + strlen("/spawn/") + strlen(spawn->title);
+        size_t len = strlen(config->gateway->run_dir) + strlen("/spawn/") + strlen(spawn->title);
 
         if (spawn->command.n > 0 && spawn->command.at[0][0] != '/')
             config_found(loading, config_option_place(loading, "spawn", i, "command"),

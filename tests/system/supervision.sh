@@ -68,6 +68,11 @@ second_daemon() {
     "$@" "$GATEWAYD" -c "$DIR/gatewayd.conf" 2>"$DIR/log2"
     check "a second daemon in the same run_dir is refused" [ $? -eq 1 ]
     check "and says why" grep -q 'another gatewayd runs' "$DIR/log2"
+    sed -e "s#^run_dir.*#run_dir = \"$DIR/run2\"#" -e "s#$DIR/audit#$DIR/audit2#" "$DIR/gatewayd.conf" >"$DIR/second.conf"
+    timeout 5 "$@" "$GATEWAYD" -c "$DIR/second.conf" 2>"$DIR/log2"
+    check "one with its own run_dir and the same address is refused" [ $? -eq 1 ]
+    check "and names the address" grep -q "address 127.0.0.1:$PORT: Address already in use" "$DIR/log2"
+    rm -rf "$DIR/run2" "$DIR/audit2"
 }
 
 run_all() {

@@ -160,6 +160,9 @@ static const struct {
      "tls \"t\" { certificate = \"/c\" key = \"/k\" }\nca \"c\" { anchors = \"/a\" }\nlistener "
      "\"l\" { address = {\"::1\"} tls = {\"t\"} ca = {\"c\"} }\n",
      "3 config_value address ::1", 1},
+    {"one address for two listeners",
+     BASE "listener \"m\" { address = {\"[::]:2\", \"[::]:1\"} tls = {\"t\"} ca = {\"c\"} }\n",
+     "4 config_value address [::]:1 is that of listener l already", 1},
     {"no such listener", BASE "service \"s\" { listener = {\"x\"} upstream = \"127.0.0.1:1\" }\n",
      "4 config_reference", 1},
     {"no upstream", SERVICE(""), "4 config_missing service s needs upstream", 1},

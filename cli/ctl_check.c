@@ -9,13 +9,11 @@
 #include "common/clock.h"
 #include "gatewayd/decide/mapping.h"
 #include "gatewayd/shared/files.h"
-#include "gatewayd/shared/limits.h"
-#include "gatewayd/shared/service_users.h"
+#include "gatewayd/shared/start_check.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -175,29 +173,18 @@ static void check_audit(const struct config *config, struct findings *findings)
     struct error err;
     struct stat st;
 
-    if (stat(audit->directory, &st) == 0 && S_ISDIR(st.st_mode)) {
-        if ((st.st_mode & (S_IWOTH | S_IROTH)) == 0)
-            return;
-        (void)err_set(&err, REASON_FILE_UNSAFE, "%s may be read or written by others",
-                      audit->directory);
-    } else if (errno == ENOENT) {
-        return; /* the daemon makes it */
-    } else {
-        (void)err_set(&err, REASON_FILE_UNREADABLE, "%s: %m", audit->directory);
-    }
+    if (stat(audit->directory, &st) < 0 || (st.st_mode & (S_IWOTH | S_IROTH)) == 0)
+        return;
+    (void)err_set(&err, REASON_FILE_UNSAFE, "%s may be read or written by others",
+                  audit->directory);
     findings_add(findings, audit->place.file, audit->place.line, true, &err);
 }
 
 static void check_machine(const struct config *config, struct findings *findings)
 {
-    const struct config_gateway *gateway = &config->gateway[0];
-    struct error err;
+    const struct config_errors errors = findings_of_config(findings);
 
-    /* An ordinary user's limits say little about the daemon's. */
-    if (!limits_check(config, &err))
-        findings_add(findings, gateway->place.file, gateway->place.line, geteuid() != 0, &err);
-    if (geteuid() == 0 && !service_users_check(config, &err))
-        findings_add(findings, gateway->place.file, gateway->place.line, false, &err);
+    (void)!start_check_machine(config, &errors); /* told by then */
     check_spawn(config, findings);
     check_audit(config, findings);
 }

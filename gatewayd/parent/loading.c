@@ -26,6 +26,19 @@ void load_errors_clear(struct load_errors *errors)
     *errors = (struct load_errors){NULL, 0};
 }
 
+void load_errors_drop(struct load_errors *errors, uint8_t kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < errors->n; i++) {
+        if (errors->at[i].kind == kind)
+            free(errors->at[i].file);
+        else
+            errors->at[n++] = errors->at[i];
+    }
+    errors->n = n;
+}
+
 void load_errors_add(struct load_errors *errors, uint8_t kind, const char *file, uint32_t line,
                      const struct error *err)
 {
@@ -230,7 +243,7 @@ static struct hash policy_version(const struct config *config, const struct hash
 static bool take(struct parent *parent, enum loaded_kind kind)
 {
     struct loaded *result = &parent->loading.results[kind], *now = &parent->loaded[kind];
-    struct hash sent = {{0}};
+    struct hash sent = result->version;
 
     if (result->fd < 0 || parent->loading.stopped[kind])
         return false;

@@ -14,5 +14,7 @@ bool loading_ended(struct parent *parent, pid_t pid, int status);
 /* Puts what the last run made in force and tells edges and decide. */
 void loading_use(struct parent *parent);
 void load_errors_clear(struct load_errors *errors);
+/* Forgets those of one kind. */
+void load_errors_drop(struct load_errors *errors, uint8_t kind);
 void load_errors_add(struct load_errors *errors, uint8_t kind, const char *file, uint32_t line,
                      const struct error *err);

@@ -13,8 +13,7 @@
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/parent/watches.h"
-#include "gatewayd/shared/grants.h"
-#include "gatewayd/shared/limits.h"
+#include "gatewayd/shared/start_check.h"
 
 enum { APPLY_DEADLINE_S = 10 };
 
@@ -70,11 +69,7 @@ static bool check(struct parent *parent, struct config **ret_candidate)
         found(parent, parent->config_path, 0, &err);
         return false;
     }
-    if (!limits_check(candidate, &err)) {
-        found(parent, parent->config_path, 0, &err);
-        return false;
-    }
-    return grants_check(candidate, &errors);
+    return start_check(candidate, &errors);
 }
 
 void reload_begin(struct parent *parent, const uint64_t *cookie)
@@ -142,6 +137,14 @@ static void take_load_errors(struct parent *parent)
     }
 }
 
+/* What a refused reload said of files that load now is no longer so. */
+static void drop_mended(struct parent *parent)
+{
+    for (uint8_t kind = 0; kind < LOADED__COUNT; kind++)
+        if (!parent->loading.stopped[kind])
+            load_errors_drop(&parent->reload_errors, kind);
+}
+
 /* The candidate takes the place of the configuration, which comes back if a process refuses. */
 static void apply(struct parent *parent)
 {
@@ -177,6 +180,7 @@ void reload_loaded(struct parent *parent)
         else
             apply(parent);
     } else {
+        drop_mended(parent);
         loading_use(parent);
     }
     load_errors_clear(&parent->load_errors);

@@ -91,7 +91,7 @@ END_SECTION(mapping)
 
 SECTION(policy, SINGLE)
 OPTION(policy, directory, TEXT, "/etc/gatewayd/policy.d", 1, 4096, "", LIVE, "directory of *.conf files with rules")
-OPTION(policy, mass_end_guard, PERCENT, 20, 1, 100, "%", LIVE, "one directory or policy event that would end more of the sessions ends none until an operator confirms")
+OPTION(policy, mass_end_guard, PERCENT, 20, 1, 100, "%", LIVE, "one directory or policy event that would end more of the sessions, and more than 20 of them, ends none until an operator confirms")
 END_SECTION(policy)
 
 SECTION(audit, SINGLE)
@@ -102,7 +102,7 @@ OPTION(audit, segment_size, COUNT, 268435456, 65536, 4294967296, "octets", LIVE,
 END_SECTION(audit)
 
 SECTION(control, SINGLE)
-OPTION(control, read, TEXT, "root", 1, 32, "", LIVE, "group that may ask for status and sessions")
-OPTION(control, lock, TEXT, "root", 1, 32, "", LIVE, "group that may lock and end sessions")
-OPTION(control, admin, TEXT, "root", 1, 32, "", LIVE, "group that may reload and drain")
+OPTION(control, read, TEXT, "root", 1, 32, "", RESTART, "group that may ask for status and sessions")
+OPTION(control, lock, TEXT, "root", 1, 32, "", RESTART, "group that may lock and end sessions")
+OPTION(control, admin, TEXT, "root", 1, 32, "", RESTART, "group that may reload and drain")
 END_SECTION(control)

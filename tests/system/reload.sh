@@ -66,5 +66,30 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$D
 cat "$DIR/cert.pem" "$DIR/ca2.pem" >"$DIR/new.pem" && mv "$DIR/new.pem" "$DIR/cert.pem"
 check "a replaced file of anchors is loaded by itself" wait_for 3 more_than "$BEFORE_LOADS" 'event=trust_loaded'
 check "no process was replaced in the end" [ "$(pids)" = "$BEFORE" ]
+
+CTL="$MTLS_BUILT/cli/gatewayctl -c $CONF"
+reload_errors() { $CTL --json status | tr -d ' \n' | grep -q '"reload_errors":\[{'; }
+printf 'rule "b" { usrs = {"bob"} services = {"echo"} }\n' >"$DIR/policy.d/b.conf"
+$CTL reload >/dev/null
+check "status tells why the last reload was refused" reload_errors
+printf 'rule "b" { users = {"bob"} services = {"echo"} }\n' >"$DIR/policy.d/b.conf"
+check "until the file is mended" wait_for 3 eval '! reload_errors'
+
+for WHAT in 'control { admin = "nosuch" }' 'audit { directory = "'"$DIR"'/audit" reader_group = "nosuch" }' \
+    'audit { directory = "'"$DIR"'/none/audit" }'; do
+    { grep -v '^audit' "$DIR/good.conf" && echo "$WHAT"; } >"$DIR/other.conf"
+    LINE=$(wc -l <"$DIR/other.conf")
+    "$GATEWAYD" --check -c "$DIR/other.conf" 2>"$DIR/log2"
+    check "gatewayd --check refuses $WHAT" [ $? -eq 1 ]
+    check "with its line" grep -q "other.conf:$LINE: " "$DIR/log2"
+    "$MTLS_BUILT/cli/gatewayctl" -c "$DIR/other.conf" check >"$DIR/log2"
+    check "gatewayctl check refuses $WHAT" [ $? -eq 1 ]
+    check "with its line" grep -q "other.conf:$LINE: error" "$DIR/log2"
+done
+
+$CTL drain >/dev/null
+check "a gateway that drains refuses clients at once" eval '! timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null'
+kill -KILL "$(pid_of 'edge 0')"
+check "and its edges live on without sockets" wait_for 3 eval '[ "$(grep -c "event=process_ready process=edge slot=0" "$DIR/log")" -gt 1 ]'
 stop
 summary

@@ -105,6 +105,8 @@ REASON(UPSTREAM_UNSAFE, FAULT, "the service would not check its logins",
 REASON(POLICY_MISSING, FAULT, "no valid policy is loaded", "gatewayctl check")
 REASON(TRUST_MISSING, FAULT, "no valid trust data is loaded", "gatewayctl check")
 REASON(NO_SERVICE, DENY, "there is no such service", "gatewayctl check")
+REASON(NO_SERVICE_NAMED, DENY, "the request names no service, and there is no default",
+       "mtls connect SERVICE; mtls whoami lists what is open to you")
 REASON(DECISION_TIMEOUT, FAULT, "the decision took too long", "gatewayctl status")
 REASON(OVERLOADED, FAULT, "the gateway is overloaded", "gatewayctl status")
 /* Errors of files, configuration, messages, programs */
@@ -115,6 +117,7 @@ REASON(FILE_TOO_LARGE, FAULT, "a file is too large", "")
 REASON(FILE_WRITE, FAULT, "a file cannot be written",
        "check the disk and the directory's owner and mode")
 REASON(FILE_MALFORMED, FAULT, "a file has not the form that it should have", "")
+REASON(KEY_MISMATCH, FAULT, "the key does not belong to the certificate", "")
 REASON(CONFIG_SYNTAX, FAULT, "the configuration has a syntax error", "man gatewayd.conf")
 REASON(CONFIG_VALUE, FAULT, "a configuration value is not allowed", "man gatewayd.conf")
 REASON(CONFIG_MISSING, FAULT, "a configuration option is missing", "man gatewayd.conf")
@@ -132,7 +135,9 @@ REASON(DAEMON_UNTRUSTED, FAULT, "the socket does not belong to gatewayd",
 REASON(GATEWAY_UNREACHABLE, FAULT, "the gateway cannot be reached", "mtls connect --help")
 REASON(GATEWAY_UNTRUSTED, FAULT, "the gateway does not prove its name",
        "the settings name and ca of mtls")
-REASON(GATEWAY_REFUSED, DENY, "the gateway refused the connection", "mtls whoami")
+REASON(GATEWAY_REFUSED, DENY, "the gateway refused the certificate", "mtls whoami")
+REASON(GATEWAY_LOST, FAULT, "the connection to the gateway broke", "")
+REASON(GATEWAY_ENDED, DENY, "the gateway ended the session", "gatewayctl explain ID")
 REASON(SYSTEM, FAULT, "a system call failed", "")
 REASON(CRYPTO, FAULT, "a cryptographic operation failed", "")
 REASON(NO_MEMORY, FAULT, "out of memory", "")

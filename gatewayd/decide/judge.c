@@ -236,7 +236,9 @@ enum stage_result decide_policy(void *context)
     if (session->reason != REASON_OK || session->deferred || session_is_whoami(session))
         return STAGE_DONE;
     if (!service) {
-        deny(session, REASON_NO_SERVICE, "");
+        deny(session,
+             session->open.service_name.len > 0 ? REASON_NO_SERVICE : REASON_NO_SERVICE_NAMED,
+             (const char *)session->open.service_name.at);
         return STAGE_DONE;
     }
     decide_evaluate(session, service->title, service->confirm == CONFIG_CONFIRM_PAM);

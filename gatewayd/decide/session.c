@@ -127,13 +127,15 @@ void session_set_reason(struct session *session, enum reason reason, const char 
 
 const struct config_service *session_service(const struct session *session)
 {
+    if (session->open.service == OPEN_UNKNOWN) /* a name of a service of another listener */
+        return NULL;
     return config_find_service(session->decide->role->config,
                                (const char *)session->open.service_name.at);
 }
 
 bool session_is_whoami(const struct session *session)
 {
-    return session->open.service == UINT32_MAX;
+    return session->open.service == OPEN_WHOAMI;
 }
 
 struct bytes session_sentence(const struct session *session)

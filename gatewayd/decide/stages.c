@@ -40,8 +40,6 @@ enum stage_result decide_register(void *context)
     } else {
         session_save(session, REGISTRY_PENDING);
     }
-    if (!session_is_whoami(session) && !session_service(session))
-        deny(session, REASON_NO_SERVICE, (const char *)session->open.service_name.at);
     if (!ledger_is_ready(decide->ledger))
         deny(session, REASON_AUDIT_UNAVAILABLE, "");
     return STAGE_DONE;

@@ -25,11 +25,24 @@ static struct bytes negotiated_protocol(const struct connection *c)
     return (struct bytes){at, len};
 }
 
+static struct bytes requested_name(const struct connection *c)
+{
+    struct gw1_request request;
+    size_t used;
+
+    if (!c->request ||
+        gw1_request_decode((struct bytes){c->request, c->request_len}, &request, &used) != GW1_DONE)
+        return (struct bytes){NULL, 0};
+    return request.name;
+}
+
 /* Titles, not indexes, say what is meant: decide may have reloaded already, or not yet. */
 static struct bytes service_name(const struct connection *c)
 {
     const struct config *config = c->edge->role->config;
 
+    if (c->route.service == ROUTE_UNKNOWN)
+        return requested_name(c);
     return c->route.service < config->n_service ? bytes_of(config->service[c->route.service].title)
                                                 : (struct bytes){NULL, 0};
 }

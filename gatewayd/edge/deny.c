@@ -77,11 +77,6 @@ enum stage_result deny_late(struct connection *c, enum reason reason)
     return end_with(c, reason, reason_text(reason));
 }
 
-enum stage_result deny_without_decision(struct connection *c, enum reason reason)
-{
-    return end_with(c, reason, reason_text(reason));
-}
-
 void deny_now(struct connection *c, enum reason reason)
 {
     struct edge *edge = c->edge;

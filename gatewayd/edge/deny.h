@@ -12,7 +12,5 @@ struct connection;
 enum stage_result deny_with_verdict(struct connection *c);
 /* The verdict did not come in time. */
 enum stage_result deny_late(struct connection *c, enum reason reason);
-/* Nobody was asked: there is no decision id. */
-enum stage_result deny_without_decision(struct connection *c, enum reason reason);
 /* The same as deny_late, from outside of a turn. */
 void deny_now(struct connection *c, enum reason reason);

@@ -54,6 +54,8 @@ struct edge {
     struct connection *first, *last;   /* all, in order of their numbers */
     struct connection *waiting_key;    /* in the ClientHello callback, until key is there */
     struct connection *waiting_decide; /* in `ask`, until OPEN can be sent */
+    struct connection *waiting_end;    /* in `relay`, until the upstream's end is known for one */
+    ev_idle end_idle;                  /* runs when no channel has anything to say */
     struct connection *untold;         /* ended, CLOSE not yet sent */
     size_t n_untold;
     size_t n_handshakes;
@@ -127,6 +129,7 @@ struct connection {
 
     bool client_done, upstream_done; /* that side sends nothing more */
     bool told_client, told_upstream; /* close_notify, or shutdown(), went out */
+    bool end_is_upstreams;           /* decide had its say: it is no END that ended the upstream */
     uint64_t bytes_in, bytes_out;
     uint32_t key_updates;
     enum reason end_reason;

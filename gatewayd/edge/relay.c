@@ -2,7 +2,13 @@
  * The stage `relay`: octets both ways until both sides have said their last. Runs in an edge, after
  * the verdict. Back-pressure is not reading; a half-closed side stays half-closed on the other
  * (close_notify <-> shutdown); a client that is cut without close_notify cuts its upstream.
+ *
+ * decide ends a session by END, and then by shutdown() on its duplicate of the upstream's socket,
+ * which looks here like an upstream that has finished. close_notify would tell the client that all
+ * is in order, so it waits until every message of the channels has been read.
  */
+#include "gatewayd/edge/relay.h"
+
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
@@ -21,6 +27,7 @@ enum progress {
     PROGRESS_OK,
     PROGRESS_CLIENT_BROKE,
     PROGRESS_UPSTREAM_BROKE,
+    PROGRESS_UPSTREAM_DEAF, /* takes nothing more; what it has said may still be there */
 };
 
 static bool is_later(void)
@@ -36,6 +43,8 @@ static enum progress send_upstream(struct connection *c, struct bytes octets, si
     while (*ret_sent < octets.len) {
         ssize_t n = send(c->upstream, octets.at + *ret_sent, octets.len - *ret_sent, MSG_NOSIGNAL);
 
+        if (n < 0 && errno == EPIPE)
+            return PROGRESS_UPSTREAM_DEAF;
         if (n < 0)
             return is_later() ? PROGRESS_OK : PROGRESS_UPSTREAM_BROKE;
         *ret_sent += (size_t)n;
@@ -94,7 +103,7 @@ static void pass_client_end(struct connection *c)
 static enum progress pump_up(struct connection *c)
 {
     enum progress progress = c->to_upstream.len > 0 ? send_kept(c) : PROGRESS_OK;
-    bool more = !c->client_done;
+    bool more = !c->client_done && !c->told_upstream;
 
     while (progress == PROGRESS_OK && more && c->to_upstream.len == 0) {
         enum progress client;
@@ -137,9 +146,35 @@ static void pass_upstream_end(struct connection *c)
 {
     if (!c->upstream_done || c->told_client || c->unsent.len > 0)
         return;
+    if (!c->end_is_upstreams) {
+        connection_wait(c, &c->edge->waiting_end);
+        ev_idle_start(c->edge->role->loop, &c->edge->end_idle);
+        return;
+    }
     c->told_client = true;
     tls_say_end(c);
     wire_flush(c);
+}
+
+static void nothing_to_say(struct ev_loop *loop, ev_idle *idle, int events)
+{
+    struct edge *edge = idle->data;
+    struct connection *c;
+
+    (void)events;
+    ev_idle_stop(loop, idle);
+    while ((c = edge->waiting_end)) {
+        connection_wait_no_more(c);
+        c->end_is_upstreams = true;
+        connection_turn(c);
+    }
+}
+
+void relay_init(struct edge *edge)
+{
+    ev_idle_init(&edge->end_idle, nothing_to_say);
+    ev_set_priority(&edge->end_idle, CHANNEL_PRIORITY); /* looks at events of channels only */
+    edge->end_idle.data = edge;
 }
 
 /* The end of the upstream. One that takes nothing more either is gone: so ends the client's side.
@@ -191,7 +226,7 @@ static void watch(struct connection *c)
 
     if (c->unsent.len > 0)
         client |= EV_WRITE;
-    if (!c->client_done && c->to_upstream.len == 0)
+    if (!c->client_done && !c->told_upstream && c->to_upstream.len == 0)
         client |= EV_READ;
     if (c->to_upstream.len > 0)
         upstream |= EV_WRITE;
@@ -219,6 +254,11 @@ enum stage_result edge_relay(void *connection)
     enum progress progress = pump_up(c);
 
     note_first_end(c, c->client_done, REASON_CLIENT_CLOSED);
+    if (progress == PROGRESS_UPSTREAM_DEAF) {
+        c->told_upstream = true;
+        buffer_clear(&c->to_upstream);
+        progress = PROGRESS_OK;
+    }
     if (progress == PROGRESS_OK)
         progress = pump_down(c);
     note_first_end(c, c->upstream_done, REASON_UPSTREAM_CLOSED);

@@ -3,18 +3,11 @@
  * it now. Runs in an edge; the client has proved its certificate but not yet any right.
  */
 #include "gatewayd/edge/connection.h"
-#include "gatewayd/edge/deny.h"
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <openssl/err.h>
-
-static enum stage_result refuse(struct connection *c, const char *detail)
-{
-    preauth_tell_connection(c, REASON_NO_SERVICE, detail, chain_leaf(c->chain));
-    return deny_without_decision(c, REASON_NO_SERVICE);
-}
 
 static enum stage_result malformed(struct connection *c)
 {
@@ -28,22 +21,18 @@ static enum stage_result went_away(struct connection *c)
     return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_CLEAN);
 }
 
-/* The service that the request means, or a refusal. */
+/* The service that the request means. decide denies what there is not, as it does all else. */
 static enum stage_result use(struct connection *c, const struct gw1_request *request)
 {
-    uint32_t service;
-
     if (request->kind == GW1_WHOAMI) {
         c->route.service = ROUTE_NO_SERVICE;
         c->route.via = OPEN_VIA_REQUEST;
         return STAGE_DONE;
     }
-    if (request->name.len == 0)
-        return c->route.service == ROUTE_NO_SERVICE ? refuse(c, "no service was named")
-                                                    : STAGE_DONE;
-    if (!route_by_title(c->edge->role->config, c->listener, request->name, &service))
-        return refuse(c, "the service named by the client is not offered here");
-    c->route.service = service;
+    if (request->name.len == 0 && c->route.service != ROUTE_NO_SERVICE)
+        return STAGE_DONE;
+    if (!route_by_title(c->edge->role->config, c->listener, request->name, &c->route.service))
+        c->route.service = ROUTE_UNKNOWN;
     c->route.via = OPEN_VIA_REQUEST;
     return STAGE_DONE;
 }

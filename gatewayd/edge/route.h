@@ -9,8 +9,9 @@
 #include "gatewayd/shared/messages.h"
 
 enum {
-    ROUTE_NAME_MAX = 253,          /* octets of a server name (RFC 1035 2.3.4) */
-    ROUTE_NO_SERVICE = UINT32_MAX, /* not selected yet; in OPEN: the request is WHOAMI */
+    ROUTE_NAME_MAX = 253,           /* octets of a server name (RFC 1035 2.3.4) */
+    ROUTE_NO_SERVICE = OPEN_WHOAMI, /* not selected yet, or none is wanted */
+    ROUTE_UNKNOWN = OPEN_UNKNOWN,   /* what the request names is no service of this listener */
 };
 
 struct route {

@@ -10,6 +10,7 @@
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
+#include "gatewayd/edge/relay.h"
 #include "gatewayd/edge/signer.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/file_read.h"
@@ -49,6 +50,7 @@ void *edge_create(struct role *role)
     edge->preauth = preauth_new(edge);
     listener_init(edge);
     live_init(edge);
+    relay_init(edge);
     return edge;
 }
 
@@ -112,7 +114,7 @@ static bool moved_listener(const struct edge *edge, const struct config *before,
 
 static bool moved_service(const struct config *before, const struct config *after, uint32_t *index)
 {
-    if (*index == ROUTE_NO_SERVICE)
+    if (*index >= before->n_service) /* none, or an unknown one */
         return true;
     for (size_t i = 0; i < after->n_service; i++) {
         if (strcmp(after->service[i].title, before->service[*index].title) != 0)

@@ -441,6 +441,9 @@ struct channel *channel_new(struct ev_loop *loop, int fd, enum process_role own,
     ev_io_init(&channel->readable, on_readable, fd, EV_READ);
     ev_io_init(&channel->writable, on_writable, fd, EV_WRITE);
     ev_init(&channel->retry, on_retry);
+    /* Before everything else in a loop turn: what decide says of a connection comes before what the
+     * connection's sockets say. */
+    ev_set_priority(&channel->readable, CHANNEL_PRIORITY);
     channel->readable.data = channel->writable.data = channel->retry.data = channel;
     ev_io_start(loop, &channel->readable);
     return channel;

@@ -40,6 +40,8 @@ bool channel_send(struct channel *channel, enum message_id id, const void *msg, 
 /* Messages that wait in the queue, and how many it holds at most. */
 size_t channel_queued(const struct channel *channel);
 enum { CHANNEL_QUEUE_MAX = 16384, CHANNEL_QUEUE_OCTETS_MAX = 64 << 20 };
+/* Of received messages, as libev counts: they come before all other events of a loop turn. */
+enum { CHANNEL_PRIORITY = EV_MAXPRI };
 
 /*
  * Waits up to timeout_ms for the next message of one id and gives it, outside of the loop (other

@@ -461,7 +461,9 @@ struct message_open world_open_message(uint64_t connection, const char *mail, co
     struct cert_spec spec = {.subject = {{"CN", .value = "Somebody"}}, .san = san};
     struct message_open open = {.connection = connection,
                                 .accepted_ms = clock_realtime_ms(),
-                                .service = service ? 0 : UINT32_MAX,
+                                .service = !service     ? OPEN_WHOAMI
+                                           : service[0] ? 0
+                                                        : OPEN_UNKNOWN,
                                 .listener_name = bytes_of("main"),
                                 .service_name = bytes_of(service),
                                 .ca_name = bytes_of("users"),

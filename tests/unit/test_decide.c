@@ -90,6 +90,7 @@ static const struct {
     enum reason reason;
 } refusals[] = {
     {"no such service", allow_staff, ALICE, "nothing", 0, REASON_NO_SERVICE},
+    {"no service named", allow_staff, ALICE, "", 0, REASON_NO_SERVICE_NAMED},
     {"no mapping", allow_staff, "alice@other.example", "echo", 0, REASON_NO_RULE},
     {"nobody of that address", allow_staff, "carol@corp.example", "echo", 0, REASON_NO_USER},
     {"two of that address, no login will follow", allow_staff, "ops@corp.example", "echo", 0,

@@ -16,6 +16,7 @@
 #include <openssl/params.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -624,14 +625,27 @@ static void test_gw1_refusals(void **state)
 {
     struct edge_client_spec spec = alice(NULL, GW1_ALPN);
     struct edge_client client;
+    struct message_open open;
     uint8_t got[8];
     size_t len;
 
     (void)state;
     assert_int_equal(edge_client_connect(&w, &spec, &client), 1);
     say(&client, GW1_CONNECT, "nothing");
-    expect_status(&client, GW1_DENY, reason_text(REASON_NO_SERVICE));
-    expect_preauth(REASON_NO_SERVICE);
+    open = expect_open();
+    assert_int_equal(open.service, OPEN_UNKNOWN);
+    assert_true(bytes_equal(open.service_name, bytes_of("nothing")));
+    deny(open.connection, "no");
+    expect_status(&client, GW1_DENY, "no");
+    edge_client_free(&client);
+
+    assert_int_equal(edge_client_connect(&w, &spec, &client), 1);
+    say(&client, GW1_CONNECT, "");
+    open = expect_open();
+    assert_int_equal(open.service, OPEN_UNKNOWN);
+    assert_int_equal(open.service_name.len, 0);
+    deny(open.connection, "no");
+    expect_status(&client, GW1_DENY, "no");
     edge_client_free(&client);
 
     assert_int_equal(edge_client_connect(&w, &spec, &client), 1);
@@ -660,6 +674,30 @@ static void test_end(void **state)
     assert_int_equal(edge_client_end(&live.client, got, sizeof(got), &len), -1);
     assert_int_equal(read(live.upstream, got, sizeof(got)), 0);
     expect_close(live.connection, REASON_LOCKED, 4, 0);
+    close_session(&live);
+}
+
+/* decide shuts the upstream down after END: the client must not see an end in order. */
+static void test_end_before_upstream(void **state)
+{
+    struct live live = open_session("echo.example");
+    struct message_end end = {
+        .connection = live.connection, .session = session, .reason = REASON_KILLED};
+    struct message_verify other = {.connection = 1000};
+    uint8_t got[8];
+    size_t len;
+
+    (void)state;
+    assert_int_equal(SSL_write(live.client.ssl, "ping", 4), 4);
+    read_upstream(live.upstream, "ping");
+    assert_int_equal(kill(w.edge, SIGSTOP), 0);
+    for (int i = 0; i < 200; i++) /* more than a channel takes in one turn */
+        edge_world_send(w.decide, MESSAGE_VERIFY, &other, -1);
+    edge_world_send(w.decide, MESSAGE_END, &end, -1);
+    (void)shutdown(live.upstream, SHUT_RDWR);
+    assert_int_equal(kill(w.edge, SIGCONT), 0);
+    assert_int_equal(edge_client_end(&live.client, got, sizeof(got), &len), -1);
+    expect_close(live.connection, REASON_KILLED, 4, 0);
     close_session(&live);
 }
 
@@ -915,6 +953,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gw1_whoami, start, stop),
         cmocka_unit_test_setup_teardown(test_gw1_refusals, start, stop),
         cmocka_unit_test_setup_teardown(test_end, start, stop),
+        cmocka_unit_test_setup_teardown(test_end_before_upstream, start, stop),
         cmocka_unit_test_setup_teardown(test_revoked_while_live, start, stop),
         cmocka_unit_test_setup_teardown(test_asked_after_the_walk, start, stop),
         cmocka_unit_test_setup_teardown(test_new_decide, start, stop),

@@ -47,17 +47,6 @@ static struct bytes service_name(const struct connection *c)
                                                 : (struct bytes){NULL, 0};
 }
 
-static struct bytes ca_name(const struct connection *c)
-{
-    const struct trust_set *trust = c->edge->trust;
-    const struct config *config = c->edge->role->config;
-    uint32_t ca = c->chain->facts.ca;
-
-    if (trust && trust->generation == c->chain->generation && ca < trust->trust->n_cas)
-        return trust->trust->cas[ca].name;
-    return ca < config->n_ca ? bytes_of(config->ca[ca].title) : (struct bytes){NULL, 0};
-}
-
 struct message_open ask_open(struct connection *c)
 {
     const struct chain *chain = c->chain;
@@ -73,14 +62,13 @@ struct message_open ask_open(struct connection *c)
         .service = c->route.service,
         .listener_name = bytes_of(config->listener[c->listener].title),
         .service_name = service_name(c),
-        .ca_name = ca_name(c),
+        .ca_name = bytes_of(chain->facts.ca),
         .via = c->route.via,
         .source = c->source,
         .destination = c->destination,
         .sni = bytes_of(c->sni),
         .alpn = c->ssl ? negotiated_protocol(c) : (struct bytes){NULL, 0},
         .cipher = bytes_of(c->ssl ? SSL_get_cipher_name(c->ssl) : ""),
-        .ca = chain->facts.ca,
         .chain_hash = chain->key.hash,
         .trust_generation = chain->generation,
         .not_after_s = chain->facts.not_after_s,

@@ -65,24 +65,19 @@ static size_t *accepted(const struct trust *trust, const struct config_listener 
     return indexes;
 }
 
-static uint32_t config_ca(const struct config *config, const struct trust *trust, size_t index)
-{
-    for (size_t i = 0; i < config->n_ca; i++)
-        if (bytes_equal(trust->cas[index].name, bytes_of(config->ca[i].title)))
-            return (uint32_t)i;
-    return UINT32_MAX;
-}
-
 static struct chain_facts facts_of(const struct edge *edge, const struct verify_result *result)
 {
-    return (struct chain_facts){
-        .ca = config_ca(edge->role->config, edge->trust->trust, result->ca),
+    struct bytes ca = edge->trust->trust->cas[result->ca].name;
+    struct chain_facts facts = {
         .not_before_s = result->not_before_s,
         .not_after_s = result->not_after_s,
         .revocation = (uint8_t)result->revocation,
         .crl_this_update_s = result->crl_this_update_s,
         .crl_valid_until_s = result->crl_valid_until_s,
     };
+
+    memcpy(facts.ca, ca.at, ca.len < CHAIN_CA_MAX ? ca.len : CHAIN_CA_MAX);
+    return facts;
 }
 
 /* --- the list of those that nobody holds ------------------------------------------------------ */

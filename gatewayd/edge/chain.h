@@ -22,9 +22,12 @@ bool trust_set_map(int fd, uint32_t generation, struct trust_set **ret_set,
                    struct error *err) MUST_CHECK;
 struct trust_set *trust_set_free(struct trust_set *set); /* accepts NULL, returns NULL */
 
-/* What decide hears of a good chain. */
+enum { CHAIN_CA_MAX = 64 }; /* octets of a section's title: config_title_is_good */
+
+/* What decide hears of a good chain. The ca section is named: its index means something else in the
+ * next configuration. */
 struct chain_facts {
-    uint32_t ca; /* index of the ca section in the configuration */
+    char ca[CHAIN_CA_MAX + 1];
     int64_t not_before_s, not_after_s;
     uint8_t revocation;
     int64_t crl_this_update_s, crl_valid_until_s;

@@ -22,8 +22,8 @@ static struct channel *decide_of(const struct edge *edge)
 
 static bool facts_equal(const struct chain_facts *a, const struct chain_facts *b)
 {
-    return a->ca == b->ca && a->not_after_s == b->not_after_s && a->revocation == b->revocation &&
-           a->crl_this_update_s == b->crl_this_update_s &&
+    return strcmp(a->ca, b->ca) == 0 && a->not_after_s == b->not_after_s &&
+           a->revocation == b->revocation && a->crl_this_update_s == b->crl_this_update_s &&
            a->crl_valid_until_s == b->crl_valid_until_s;
 }
 
@@ -34,6 +34,7 @@ static bool send_chains(struct connection *c, const struct told *now, const char
                                  .generation = now->generation,
                                  .reason = now->reason,
                                  .detail = bytes_of(detail),
+                                 .ca_name = bytes_of(now->facts.ca),
                                  .not_after_s = now->facts.not_after_s,
                                  .revocation = now->facts.revocation,
                                  .crl_this_update_s = now->facts.crl_this_update_s,

@@ -61,7 +61,7 @@ static json_t *processes_json(const struct parent *parent)
 
 static json_t *loaded_json(const struct loaded *loaded, const char *count_name)
 {
-    const struct hash *version = &loaded->version;
+    const struct hash *version = &loaded->sent_version; /* the one that records carry */
     char hex[2 * HASH_LEN + 1];
 
     if (loaded->fd < 0)

@@ -402,6 +402,21 @@ static void test_revocation(void **state)
     expect_end(world, REASON_CERT_REVOKED);
 }
 
+/* The anchors moved to another section: what the old one allowed is allowed no longer. */
+static void test_chain_ends_in_another_ca(void **state)
+{
+    struct world *world = alice_is_in();
+    struct message_chains chains = {.connection = 1,
+                                    .session = world->verdicts[0].session,
+                                    .ca_name = bytes_of("partners"),
+                                    .not_after_s = INT64_MAX,
+                                    .crl_valid_until_s = INT64_MAX};
+
+    (void)state;
+    assert_true(channel_send(world->edge, MESSAGE_CHAINS, &chains, -1));
+    expect_end(world, REASON_NO_RULE);
+}
+
 static void test_stale_while_live(void **state)
 {
     struct world *world = alice_is_in();
@@ -504,8 +519,10 @@ static void test_revocation_list_ends(void **state)
 {
     struct world *world = world_new(allow_admins);
     struct message_open open = world_open_message(1, ALICE, "echo");
-    struct message_chains chains = {
-        .connection = 1, .not_after_s = INT64_MAX, .crl_valid_until_s = INT64_MAX};
+    struct message_chains chains = {.connection = 1,
+                                    .ca_name = bytes_of("users"),
+                                    .not_after_s = INT64_MAX,
+                                    .crl_valid_until_s = INT64_MAX};
 
     (void)state;
     open.crl_valid_until_s = clock_realtime_s() + 2;
@@ -965,6 +982,7 @@ int main(void)
         cmocka_unit_test(test_user_removed),
         cmocka_unit_test(test_policy_change),
         cmocka_unit_test(test_revocation),
+        cmocka_unit_test(test_chain_ends_in_another_ca),
         cmocka_unit_test(test_stale_while_live),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_lock_refuses_new_ones),

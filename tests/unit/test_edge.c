@@ -310,7 +310,7 @@ static void test_open_says_who_is_there(void **state)
     open = expect_open();
     assert_int_equal(open.service, 1);
     assert_int_equal(open.via, OPEN_VIA_SNI);
-    assert_int_equal(open.ca, 0);
+    assert_true(bytes_equal(open.ca_name, bytes_of("users")));
     assert_int_equal(open.trust_generation, w.trust_generation);
     assert_true(bytes_equal(open.sni, bytes_of("echo.example")));
     assert_true(bytes_equal(open.cipher, bytes_of("TLS_AES_128_GCM_SHA256")));

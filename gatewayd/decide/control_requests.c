@@ -9,11 +9,18 @@
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
+#include <utlist.h>
 
 enum {
     JSON_MAX = 58000, /* of the reply's 60,000 */
     WHO_MAX = 96,
     WHY_MAX = 300,
+};
+
+/* Of a reload, until the sessions have been judged under it. */
+struct late_answer {
+    struct message_answer answer; /* its text is owned */
+    struct late_answer *next;
 };
 
 /* Names cannot be looked up in the sandbox: numbers do not lie either. */
@@ -103,8 +110,11 @@ static void answer_status(struct decide *decide, struct local_request *request,
 }
 
 /* A line each; what is not clean text is left out of the line. */
-static void answer_lines(struct local_request *request, const struct message_answer *answer)
+static void answer_lines(struct decide *decide, struct local_request *request,
+                         const struct message_answer *answer)
 {
+    size_t held = request->msg.kind == PROTOCOL_CTL_RELOAD ? reevaluate_count_pending(decide) : 0;
+    char held_line[96];
     struct protocol_message reply;
     struct bytes rest = answer->text;
 
@@ -120,7 +130,43 @@ static void answer_lines(struct local_request *request, const struct message_ans
         if (line.len > 0 && line.len < 700 && text_is_clean(line)) /* 64 of them fit */
             reply.row.at[reply.row.n++] = line;
     }
+    if (held > 0 && reply.row.n < PROTOCOL_ROWS_MAX) {
+        (void)snprintf(held_line, sizeof(held_line),
+                       "%zu session%s held: gatewayctl sessions end --pending", held,
+                       held == 1 ? "" : "s");
+        reply.row.at[reply.row.n++] = bytes_of(held_line);
+    }
     local_reply(request, &reply);
+}
+
+static void answer_late(struct decide *decide, const struct message_answer *answer)
+{
+    struct late_answer *late = xcalloc(1, sizeof(*late));
+
+    late->answer = *answer;
+    late->answer.text = xbytes(answer->text);
+    LL_PREPEND(decide->late_answers, late);
+}
+
+static void drop_late(struct decide *decide, struct late_answer *late)
+{
+    LL_DELETE(decide->late_answers, late);
+    free((void *)late->answer.text.at);
+    free(late);
+}
+
+void control_pass_done(struct decide *decide)
+{
+    while (decide->late_answers) {
+        control_answer(decide, &decide->late_answers->answer);
+        drop_late(decide, decide->late_answers);
+    }
+}
+
+void control_clear(struct decide *decide)
+{
+    while (decide->late_answers)
+        drop_late(decide, decide->late_answers);
 }
 
 void control_answer(struct decide *decide, const struct message_answer *answer)
@@ -132,8 +178,10 @@ void control_answer(struct decide *decide, const struct message_answer *answer)
         return;
     if (request->msg.kind == PROTOCOL_CTL_STATUS)
         answer_status(decide, request, answer);
+    else if (request->msg.kind == PROTOCOL_CTL_RELOAD && reevaluate_is_busy(decide))
+        answer_late(decide, answer); /* the policy has come: what it ends or holds belongs to it */
     else
-        answer_lines(request, answer);
+        answer_lines(decide, request, answer);
 }
 
 /* --- sessions --------------------------------------------------------------------------------- */

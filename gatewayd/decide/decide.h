@@ -27,6 +27,7 @@ struct decide_denial {
     int64_t at_ms;
     enum reason reason;
     char user[REGISTRY_USER_MAX + 1];
+    char login[REGISTRY_USER_MAX + 1]; /* name that a login was refused for; "" no login */
     char service[64];
     char source[ADDRESS_TEXT_MAX];
 };
@@ -37,6 +38,7 @@ struct decide_counters {
 
 struct data;
 struct resume;
+struct late_answer;
 struct reevaluate;
 
 struct decide {
@@ -85,6 +87,7 @@ struct decide {
     size_t n_denials;      /* ever */
     int64_t clock_high_ms; /* latest time of day seen: a clock that steps back is not believed */
     char alarm[256];       /* mass_end_guard; "" none */
+    struct late_answer *late_answers; /* wait for the end of a pass */
 };
 
 /* --- facts.c ---------------------------------------------------------------------------------- */
@@ -158,6 +161,8 @@ void reevaluate_all(struct decide *decide, enum session_cause cause);
 enum reason reevaluate_try(struct session *session);
 /* A session goes: forgets it. */
 void reevaluate_forget(struct session *session);
+/* Sessions are being judged; control_pass_done follows. */
+bool reevaluate_is_busy(const struct decide *decide);
 /* Operator: ends what the guard holds; how many. */
 size_t reevaluate_end_pending(struct decide *decide);
 size_t reevaluate_count_pending(const struct decide *decide);
@@ -182,7 +187,13 @@ void pam_request(void *decide, struct local_request *request);
 void control_request(void *decide, struct local_request *request);
 /* The parent's answer to an ASK of a control request. */
 void control_answer(struct decide *decide, const struct message_answer *answer);
+/* All sessions have been judged: what waited for that is answered. */
+void control_pass_done(struct decide *decide);
+/* The end: nobody waits any more. */
+void control_clear(struct decide *decide);
 
 /* --- status.c --------------------------------------------------------------------------------- */
+/* Keeps a denial for status. login: the name that was refused at the login; empty otherwise. */
+void denial_note(const struct session *session, enum reason reason, struct bytes login);
 /* The parent's JSON object with decide's members added; compact. False when it is too large. */
 bool status_print(struct decide *decide, struct bytes parent, struct writer *out);

@@ -20,6 +20,8 @@ void edges_close(struct decide *decide, uint32_t edge_slot, const struct message
     session->bytes_known = true;
     if (session->state == SESSION_ENDING)
         session_finish(session, session->end_reason);
+    else if (session->login_refused != REASON_OK) /* both ends hang up after that */
+        session_finish(session, session->login_refused);
     else
         session_finish(session, msg->reason < REASON__COUNT ? (enum reason)msg->reason
                                                             : REASON_RELAY_FAILED);

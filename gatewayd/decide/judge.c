@@ -26,11 +26,6 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
     session->chain =
         chains->reason < REASON__COUNT ? (enum reason)chains->reason : REASON_CERT_INVALID;
     session_set_text(&session->chain_detail, detail);
-    if (session->chain == REASON_OK) { /* the same certificates may end in another section now */
-        free((void *)session->open.ca_name.at);
-        session->open.ca_name =
-            (struct bytes){(uint8_t *)xtext(chains->ca_name), chains->ca_name.len};
-    }
     session->open.trust_generation = chains->generation;
     session->open.not_after_s = chains->not_after_s;
     session->open.revocation = chains->revocation;
@@ -154,10 +149,14 @@ static void take_result(struct session *session, struct mapping_result *result)
         deny(session, REASON_NO_USER, "a human needs an account");
 }
 
-static bool is_confirmed_service(const struct session *session)
+/* A live session keeps what its service asked of it: with another setting a reload must neither
+ * free it of its login name nor make it wait for one. */
+static bool expects_login(const struct session *session)
 {
     const struct config_service *service = session_service(session);
 
+    if (session->state != SESSION_OPENING)
+        return session->pam != SESSION_PAM_OFF;
     return service && service->confirm == CONFIG_CONFIRM_PAM;
 }
 
@@ -186,7 +185,7 @@ static void map(struct session *session)
         }
     }
     take_result(session, &result);
-    if (session->by_name && !is_confirmed_service(session))
+    if (session->by_name && !expects_login(session))
         deny(session, REASON_AMBIGUOUS_USER, "no login name will choose among the accounts");
 }
 
@@ -246,7 +245,7 @@ enum stage_result decide_policy(void *context)
              (const char *)session->open.service_name.at);
         return STAGE_DONE;
     }
-    decide_evaluate(session, service->title, service->confirm == CONFIG_CONFIRM_PAM);
+    decide_evaluate(session, service->title, expects_login(session));
     session_set_text(&session->rule, decision->rule);
     session_set_text(&session->file, decision->file);
     session_set_text(&session->message, decision->message);

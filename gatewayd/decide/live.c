@@ -22,9 +22,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     if (session->state == SESSION_ENDING)
         session_finish(session, session->end_reason);
     else if (session->state == SESSION_LIVE)
-        session_end(session, REASON_NOT_CONFIRMED,
-                    session->pam == SESSION_PAM_WAITING ? "nobody logged in"
-                                                        : "account did not redeem the login");
+        session_end(session, session->login_refused ? session->login_refused : REASON_NOT_CONFIRMED,
+                    session->login_refused                ? session->end_detail
+                    : session->pam == SESSION_PAM_WAITING ? "nobody logged in"
+                                                          : "account did not redeem the login");
 }
 
 static void plan_until(struct session *session, int64_t at_s)
@@ -58,7 +59,7 @@ static void on_until(struct ev_loop *loop, ev_periodic *until, int events)
     (void)loop;
     (void)events;
     if (session->state == SESSION_LIVE && !ask_for_newer_crl(session, clock_realtime_s()))
-        reevaluate_session(session, CAUSE_TIME);
+        reevaluate_session(session, CAUSE_UNTIL);
 }
 
 static void watch_confirmation(struct session *session)

@@ -151,12 +151,37 @@ static void allow(struct session *session, struct local_request *request, enum p
     reply_denied(request, session, REASON_AUDIT_UNAVAILABLE);
 }
 
+/* Until somebody is in, the session ends for this reason, whoever closes it first. */
+static void keep_refusal(struct session *session, struct bytes user, enum reason reason)
+{
+    char detail[ERROR_DETAIL_MAX];
+
+    if (session->pam != SESSION_PAM_WAITING && session->pam != SESSION_PAM_CONFIRMED)
+        return;
+    (void)snprintf(detail, sizeof(detail), "login name %.*s",
+                   user.len > REGISTRY_USER_MAX ? REGISTRY_USER_MAX : (int)user.len,
+                   (const char *)user.at);
+    session->login_refused = reason;
+    session_set_text(&session->end_detail, detail);
+}
+
+static void forget_refusal(struct session *session)
+{
+    session->login_refused = REASON_OK;
+    session_set_text(&session->end_detail, "");
+}
+
 static void refuse(struct session *session, struct local_request *request,
                    enum protocol_phase phase, enum reason reason)
 {
-    log_event(LOG_LEVEL_INFO, "login_denied", "phase=%s reason=%s user=%s pid=%u",
+    char id[SESSION_ID_TEXT_LEN + 1];
+
+    session_id_format(&session->id, id);
+    log_event(LOG_LEVEL_INFO, "login_denied", "session=%s phase=%s reason=%s user=%s pid=%u", id,
               phase_name(phase), reason_name(reason), log_quoted(request->msg.user),
               request->peer.pid);
+    keep_refusal(session, request->msg.user, reason);
+    denial_note(session, reason, request->msg.user);
     (void)write_record(session, request, phase, reason, NULL); /* a loss is counted there */
     reply_denied(request, session, reason);
 }
@@ -166,8 +191,12 @@ static void refuse(struct session *session, struct local_request *request,
 /* REASON_OK when this request may use up the session's one confirmation. */
 static enum reason check_tunnel(const struct session *session, const struct local_request *request)
 {
+    const struct config_service *service = session_service(session);
+
     if (session->state != SESSION_LIVE || session->pam == SESSION_PAM_OFF)
         return REASON_NOT_A_TUNNEL;
+    if (!service || service->confirm != CONFIG_CONFIRM_PAM)
+        return REASON_NOT_A_TUNNEL; /* its rules no longer ask whose the login name is */
     if (request->msg.peer_uid != PROTOCOL_NO_NUMBER && request->msg.peer_uid != getuid())
         return REASON_NOT_A_TUNNEL;
     if (session->pam != SESSION_PAM_WAITING)
@@ -181,6 +210,15 @@ static void set_login(struct session *session, struct bytes user)
 {
     (void)snprintf(session->login, sizeof(session->login), "%.*s", (int)user.len,
                    (const char *)user.at);
+}
+
+/* A verdict that is merely kept until policy and directory have come opens no login. */
+static void judge_login(struct session *session)
+{
+    judge_session(session);
+    if (session->reason == REASON_OK && session->deferred)
+        session_set_reason(
+            session, session->decide->policy ? REASON_DIRECTORY_STALE : REASON_POLICY_MISSING, "");
 }
 
 /* A policy that has no rule for this login name says so in words that help. */
@@ -198,6 +236,7 @@ static void grant(struct session *session, const struct local_request *request)
     session->grant = session->grant >> 1 | 1; /* neither 0 nor "left out" */
     session->grant_deadline_ms = clock_monotonic_ms() + DECIDE_GRANT_MS;
     session->pam = SESSION_PAM_CONFIRMED;
+    forget_refusal(session);
     session->login_pid = request->peer.pid;
     session->login_start_time = request->peer.start_time;
     if (session->by_name && session->account) { /* the name has chosen */
@@ -214,7 +253,7 @@ static void auth_tunnel(struct session *session, struct local_request *request)
 
     if (reason == REASON_OK) {
         set_login(session, request->msg.user);
-        judge_session(session);
+        judge_login(session);
         reason = reason_of_login(session);
     }
     if (reason == REASON_OK) {
@@ -231,10 +270,15 @@ static void auth_tunnel(struct session *session, struct local_request *request)
 
 /* --- account, session ------------------------------------------------------------------------- */
 
-static bool is_login_process(const struct session *session, const struct local_request *request)
+static bool is_process_of(const struct session *session, const struct local_request *request)
 {
     return session->login_pid == request->peer.pid &&
-           session->login_start_time == request->peer.start_time &&
+           session->login_start_time == request->peer.start_time;
+}
+
+static bool is_login_process(const struct session *session, const struct local_request *request)
+{
+    return is_process_of(session, request) &&
            bytes_equal(bytes_of(session->login), request->msg.user);
 }
 
@@ -255,7 +299,7 @@ static void account(struct session *session, struct local_request *request)
     enum reason reason = check_grant(session, request);
 
     if (reason == REASON_OK) {
-        judge_session(session);
+        judge_login(session);
         reason = session->reason;
     }
     if (reason != REASON_OK) {
@@ -263,6 +307,7 @@ static void account(struct session *session, struct local_request *request)
         return;
     }
     session->pam = SESSION_PAM_ACCEPTED;
+    forget_refusal(session);
     session->grant = 0;
     session_watch(session);
     session_save(session, REGISTRY_LIVE);
@@ -296,11 +341,13 @@ static void session_open(struct session *session, struct local_request *request)
     reply_ok(request, session);
 }
 
+/* Only who opened it closes it: a user who closed it from inside would keep processes that a lock
+ * must end, and session ids are no secrets (/proc/net/unix). */
 static void session_close(struct session *session, struct local_request *request)
 {
     struct message_login_closed closed = {.session = session->id};
 
-    if (!request->peer.is_root && request->peer.uid != session->login_uid) {
+    if (!request->peer.is_root && !is_process_of(session, request)) {
         local_refuse(request, PROTOCOL_ERROR, REASON_NOT_PERMITTED, "");
         return;
     }
@@ -346,8 +393,7 @@ static void match_process(void *context, struct session *session)
     struct by_process *search = context;
 
     if (session->pam >= SESSION_PAM_CONFIRMED && session->state <= SESSION_ENDING &&
-        session->login_pid == search->request->peer.pid &&
-        session->login_start_time == search->request->peer.start_time)
+        is_process_of(session, search->request))
         search->found = session;
 }
 

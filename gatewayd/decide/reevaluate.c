@@ -56,7 +56,8 @@ static bool is_guarded(const struct session *session)
     case REASON_ACCOUNT_EXPIRED:
         return false;
     default:
-        return session->chain == REASON_OK && (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
+        return session->chain == REASON_OK && !(session->causes & CAUSE_UNTIL) &&
+               (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
     }
 }
 
@@ -85,6 +86,18 @@ static void end_now(struct reevaluate *reevaluate, struct session *session)
 
 /* --- one pass --------------------------------------------------------------------------------- */
 
+static void enlist(struct session **list, struct session *session)
+{
+    DL_APPEND2(*list, session, due_prev, due_next);
+    session->due_list = list;
+}
+
+static void delist(struct session *session)
+{
+    DL_DELETE2(*session->due_list, session, due_prev, due_next);
+    session->due_list = NULL;
+}
+
 static void keep(struct session *session)
 {
     session->held = false;
@@ -102,7 +115,7 @@ static void judge_live(struct reevaluate *reevaluate, struct session *session)
     } else if (is_guarded(session) && session->held) {
         return; /* an operator has not yet said what the first event meant */
     } else if (is_guarded(session)) {
-        DL_APPEND2(reevaluate->doomed, session, due_prev, due_next);
+        enlist(&reevaluate->doomed, session);
         reevaluate->n_doomed++;
     } else {
         end_now(reevaluate, session);
@@ -119,8 +132,7 @@ static void judge_waiting(struct session *session)
 
 static void judge_due(struct reevaluate *reevaluate, struct session *session)
 {
-    DL_DELETE2(reevaluate->due, session, due_prev, due_next);
-    session->due_prev = NULL;
+    delist(session);
     if (session->state == SESSION_LIVE)
         judge_live(reevaluate, session);
     else if (session->state == SESSION_OPENING)
@@ -141,8 +153,7 @@ static void hold_all(struct reevaluate *reevaluate, size_t live)
     while (reevaluate->doomed) {
         struct session *session = reevaluate->doomed;
 
-        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
-        session->due_prev = NULL;
+        delist(session);
         session->held = true;
         if (session->causes & ~(unsigned)(CAUSE_DIRECTORY | CAUSE_POLICY))
             reevaluate_session(session, CAUSE_TIME); /* a lock that came meanwhile is not held */
@@ -155,8 +166,7 @@ static void end_all(struct reevaluate *reevaluate)
     while (reevaluate->doomed) {
         struct session *session = reevaluate->doomed;
 
-        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
-        session->due_prev = NULL;
+        delist(session);
         judge_session(session);
         if (session->reason == REASON_OK)
             keep(session);
@@ -192,6 +202,8 @@ static void finish_pass(struct reevaluate *reevaluate)
         log_event(LOG_LEVEL_INFO, "reevaluated", "judged=%zu ended=%zu", reevaluate->n_judged,
                   reevaluate->n_ended);
     reevaluate->n_judged = reevaluate->n_doomed = reevaluate->n_ended = 0;
+    if (!reevaluate_is_busy(decide))
+        control_pass_done(decide);
 }
 
 static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
@@ -218,9 +230,9 @@ void reevaluate_session(struct session *session, enum session_cause cause)
     if (session->state > SESSION_LIVE)
         return;
     session->causes |= cause;
-    if (session->due_prev)
+    if (session->due_list)
         return;
-    DL_APPEND2(reevaluate->due, session, due_prev, due_next);
+    enlist(&reevaluate->due, session);
     if (ev_is_active(&reevaluate->slice))
         return;
     ev_timer_set(&reevaluate->slice, 0.0, 0.0);
@@ -242,24 +254,20 @@ void reevaluate_all(struct decide *decide, enum session_cause cause)
     sessions_each(decide->sessions, reevaluate_each, &cause);
 }
 
-/* Whichever of the two lists it is on, its neighbours do not care; a head must move on. */
 void reevaluate_forget(struct session *session)
 {
     struct reevaluate *reevaluate = session->decide->reevaluate;
-    struct session *other;
 
-    if (!session->due_prev)
+    if (!session->due_list)
         return;
-    DL_FOREACH2(reevaluate->doomed, other, due_next)
-    if (other == session)
-        break;
-    if (other) {
-        DL_DELETE2(reevaluate->doomed, session, due_prev, due_next);
+    if (session->due_list == &reevaluate->doomed)
         reevaluate->n_doomed--;
-    } else {
-        DL_DELETE2(reevaluate->due, session, due_prev, due_next);
-    }
-    session->due_prev = NULL;
+    delist(session);
+}
+
+bool reevaluate_is_busy(const struct decide *decide)
+{
+    return ev_is_active(&decide->reevaluate->slice);
 }
 
 enum reason reevaluate_try(struct session *session)

@@ -42,6 +42,7 @@ enum session_cause {
     CAUSE_CHAIN = 1 << 3,
     CAUSE_TIME = 1 << 4,
     CAUSE_STALE = 1 << 5,
+    CAUSE_UNTIL = 1 << 6, /* its own time is over: no guard holds it beyond that */
 };
 
 struct session {
@@ -101,7 +102,8 @@ struct session {
     /* Its login on a host. */
     enum session_pam pam;
     int64_t confirm_deadline_ms;
-    uint64_t grant; /* 0 none */
+    enum reason login_refused; /* why the last login was; OK: it was not */
+    uint64_t grant;            /* 0 none */
     int64_t grant_deadline_ms;
     uint32_t login_pid, login_uid;
     uint64_t login_start_time;
@@ -113,7 +115,8 @@ struct session {
 
     struct session *prev, *next;           /* all */
     struct session *user_prev, *user_next; /* of one user */
-    struct session *due_prev, *due_next;   /* to be judged */
+    struct session *due_prev, *due_next;   /* of due_list */
+    struct session **due_list;             /* to be judged, or doomed; NULL: neither */
     UT_hash_handle hh_id;
 };
 

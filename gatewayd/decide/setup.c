@@ -338,6 +338,7 @@ void decide_audit_state(struct decide *decide, const struct message_audit_state 
 void decide_destroy(struct decide *decide)
 {
     ev_timer_stop(decide->loop, &decide->tick);
+    control_clear(decide);
     (void)local_server_free(decide->pam);
     (void)local_server_free(decide->control);
     (void)sessions_free(decide->sessions);

@@ -89,21 +89,6 @@ static void recorded(void *context)
     pipeline_continue(&session->pipeline);
 }
 
-static void note_denial(const struct session *session)
-{
-    struct decide *decide = session->decide;
-    struct decide_denial *denial = &decide->denials[decide->n_denials++ % DECIDE_DENIALS_KEPT];
-
-    denial->id = session->id;
-    denial->at_ms = clock_realtime_ms();
-    denial->reason = session->reason;
-    (void)snprintf(denial->user, sizeof(denial->user), "%s", session->user);
-    (void)snprintf(denial->service, sizeof(denial->service), "%.63s",
-                   (const char *)session->open.service_name.at);
-    address_format_port(&session->open.source, denial->source);
-    decide->counters.denied++;
-}
-
 enum stage_result decide_record(void *context)
 {
     struct session *session = context;
@@ -118,7 +103,7 @@ enum stage_result decide_record(void *context)
     session->wait.done = recorded;
     session->wait.context = session;
     if (event == RECORD_DENY)
-        note_denial(session);
+        denial_note(session, session->reason, (struct bytes){0});
     if (!record_session(session, event, &extra))
         deny(session, REASON_AUDIT_UNAVAILABLE, "the record was refused");
     else if (event == RECORD_OPEN)

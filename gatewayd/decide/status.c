@@ -15,6 +15,24 @@ static json_t *text_json(const char *text)
     return json ? json : json_string("?"); /* no valid UTF-8 */
 }
 
+void denial_note(const struct session *session, enum reason reason, struct bytes login)
+{
+    struct decide *decide = session->decide;
+    struct decide_denial *denial = &decide->denials[decide->n_denials++ % DECIDE_DENIALS_KEPT];
+
+    denial->id = session->id;
+    denial->at_ms = clock_realtime_ms();
+    denial->reason = reason;
+    (void)snprintf(denial->user, sizeof(denial->user), "%s", session->user);
+    (void)snprintf(denial->login, sizeof(denial->login), "%.*s",
+                   login.len > REGISTRY_USER_MAX ? REGISTRY_USER_MAX : (int)login.len,
+                   (const char *)login.at);
+    (void)snprintf(denial->service, sizeof(denial->service), "%.63s",
+                   (const char *)session->open.service_name.at);
+    address_format_port(&session->open.source, denial->source);
+    decide->counters.denied++;
+}
+
 struct count {
     json_int_t opening, live, ending, unconfirmed, held;
 };
@@ -81,6 +99,8 @@ static json_t *denials_json(const struct decide *decide)
                          "reason", reason_name(denial->reason), "source", denial->source);
         (void)json_object_set_new(json, "user", text_json(denial->user));
         (void)json_object_set_new(json, "service", text_json(denial->service));
+        if (denial->login[0] != '\0')
+            (void)json_object_set_new(json, "login", text_json(denial->login));
         (void)json_array_append_new(list, json);
     }
     return list;

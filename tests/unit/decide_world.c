@@ -176,6 +176,8 @@ static void to_parent(struct world *world, enum message_id id, const union messa
     case MESSAGE_ASK:
         world->n_asks++;
         world->ask_cookie = msg->ask.cookie;
+        if (world->on_ask)
+            world->on_ask(world);
         break;
     default:
         break;
@@ -551,7 +553,10 @@ void world_ask(struct world *world, const char *socket_name, const struct protoc
     ssize_t n;
 
     (void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/%s", world->dir, socket_name);
-    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    while (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
+        assert_int_equal(errno, EAGAIN); /* others stand in the queue */
+        world_step(world);
+    }
     protocol_encode(request, &out);
     assert_true(writer_ok(&out));
     assert_int_equal(send(fd, out.at, out.len, 0), (ssize_t)out.len);

@@ -45,7 +45,8 @@ struct world {
     size_t n_ends;
     size_t n_verify, n_kills, n_logins, n_asks;
     uint64_t ask_cookie;
-    bool foreign; /* WHOIS: the peer lives in another namespace */
+    void (*on_ask)(struct world *world); /* what the parent does when it is asked; may be NULL */
+    bool foreign;                        /* WHOIS: the peer lives in another namespace */
 };
 
 /* With a policy, a directory and an audit process that works. */

@@ -26,6 +26,11 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
     session->chain =
         chains->reason < REASON__COUNT ? (enum reason)chains->reason : REASON_CERT_INVALID;
     session_set_text(&session->chain_detail, detail);
+    if (session->chain == REASON_OK) { /* the same certificates may end in another section now */
+        free((void *)session->open.ca_name.at);
+        session->open.ca_name =
+            (struct bytes){(uint8_t *)xtext(chains->ca_name), chains->ca_name.len};
+    }
     session->open.trust_generation = chains->generation;
     session->open.not_after_s = chains->not_after_s;
     session->open.revocation = chains->revocation;

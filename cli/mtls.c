@@ -13,7 +13,7 @@ static const struct mtls_command commands[] = {
     {"connect", "[--host HOST] [--port PORT] [SERVICE]",
      "Connect stdin and stdout with a service behind the gateway.", mtls_connect},
     {"whoami", "", "Show what the gateway sees of you, and what is open to you.", mtls_whoami},
-    {"ssh-config", "[HOST...]", "Print the stanza for ~/.ssh/config.", mtls_ssh_config},
+    {"ssh-config", "HOST...", "Print the stanza for ~/.ssh/config.", mtls_ssh_config},
 };
 
 /* Everything but clean UTF-8 is left out. */
@@ -29,22 +29,27 @@ int mtls_error(const struct error *err)
 {
     const char *hint = reason_hint(err->reason);
 
-    (void)fprintf(stderr, "mtls: %s: ", reason_text(err->reason));
+    (void)fprintf(stderr, "mtls: %s%s", reason_text(err->reason), err->detail[0] ? ": " : "");
     print_clean(err->detail);
     (void)fputc('\n', stderr);
     if (err->reason == REASON_USAGE && hint[0])
         (void)fprintf(stderr, "  see: mtls --help\n");
-    return MTLS_ERROR;
+    return err->reason == REASON_GATEWAY_REFUSED || err->reason == REASON_GATEWAY_ENDED
+               ? MTLS_DENIED
+               : MTLS_ERROR;
 }
 
 int mtls_print_denial(const struct gw1_status *status, const char *text)
 {
+    static const struct session_id none = {{0}}; /* nothing was decided: decide was away */
     char id[SESSION_ID_TEXT_LEN + 1];
 
     session_id_format(&status->id, id);
     (void)fprintf(stderr, "mtls: ");
     print_clean(text);
-    (void)fprintf(stderr, " (decision %s)\n", id);
+    if (!session_id_equal(&status->id, &none))
+        (void)fprintf(stderr, " (decision %s)", id);
+    (void)fputc('\n', stderr);
     return MTLS_DENIED;
 }
 

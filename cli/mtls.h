@@ -47,7 +47,8 @@ struct mtls_command {
 
 mtls_run mtls_connect, mtls_whoami, mtls_ssh_config;
 
-/* Reason, detail and hint on stderr; gives MTLS_ERROR. */
+/* Reason, detail and hint on stderr; gives MTLS_DENIED for what the gateway has refused or ended,
+ * else MTLS_ERROR. */
 int mtls_error(const struct error *err);
 /* Options of the command and of all commands, then the files' settings where no option was given.
  */
@@ -70,7 +71,10 @@ struct mtls_link {
     int fd;
     SSL_CTX *context;
     SSL *tls;
-    bool gw1; /* the gateway speaks mtls-gw/1 */
+    bool proved;               /* the handshake is done */
+    bool gw1;                  /* the gateway speaks mtls-gw/1 */
+    bool live;                 /* the gateway has allowed it: raw bytes flow */
+    struct session_id session; /* then, its id; zero without mtls-gw/1 */
 };
 
 /* "HOST:PORT", "[ADDRESS]:PORT". */
@@ -85,8 +89,9 @@ void mtls_link_close(struct mtls_link *link);
 bool mtls_link_ask(struct mtls_link *link, const struct gw1_request *request,
                    struct gw1_status *ret_status, char *out, size_t room,
                    struct error *err) MUST_CHECK;
-/* What went wrong in TLS, alerts of the gateway in words. Returns false. */
-bool mtls_tls_error(const struct mtls_link *link, struct error *err);
+/* What went wrong in a TLS call that gave this result: alerts of the gateway in words, and a
+ * connection that ended without close_notify by what it was in the midst of. Returns false. */
+bool mtls_tls_error(const struct mtls_link *link, int result, struct error *err);
 /* Waits until the events of poll(2) or the deadline; false when it has passed. */
 bool mtls_wait(int fd, short events, int64_t deadline_ms);
 /* A denial as the user sees it, on stderr; gives MTLS_DENIED. */

@@ -51,7 +51,7 @@ static bool later(struct relay *relay, int result, struct error *err)
         relay->wants |= POLLOUT;
         return true;
     default:
-        return mtls_tls_error(relay->link, err);
+        return mtls_tls_error(relay->link, result, err);
     }
 }
 
@@ -152,11 +152,11 @@ static bool turn(struct relay *relay, struct error *err)
         {.fd = writes ? STDOUT_FILENO : -1, .events = POLLOUT},
     };
 
-    if (relay->gateway_ended && relay->wants == 0)
-        fds[0].events = 0; /* but POLLHUP and POLLERR: nobody is there any more */
+    if (relay->gateway_ended)
+        fds[0].events |= POLLIN; /* nothing but the end of TCP can come: nobody is there any more */
     if (poll(fds, ARRAY_LEN(fds), -1) < 0)
         return errno == EINTR || err_set(err, REASON_SYSTEM, "poll: %m");
-    if (relay->gateway_ended && (fds[0].revents & (POLLHUP | POLLERR)) != 0) {
+    if (relay->gateway_ended && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         relay->stdin_ended = relay->said_end = true;
         relay->up.begin = relay->up.end;
     }
@@ -231,11 +231,13 @@ static int ask(struct mtls_link *link, const char *service, struct error *err)
     if (!link->gw1 && !by_title)
         return MTLS_OK; /* the server name has said it all */
     if (!link->gw1)
-        return err_set(err, REASON_GATEWAY_REFUSED, "it does not speak " GW1_ALPN), mtls_error(err);
+        return err_set(err, REASON_TLS_FAILED, "the gateway does not speak " GW1_ALPN),
+               mtls_error(err);
     if (by_title)
         request.name = bytes_of(service);
     if (!mtls_link_ask(link, &request, &status, text, sizeof(text), err))
         return mtls_error(err);
+    link->session = status.id;
     return status.result == GW1_OK ? MTLS_OK : mtls_print_denial(&status, text);
 }
 
@@ -262,5 +264,6 @@ int mtls_connect(struct mtls *mtls, int argc, char **argv)
     code = ask(&link, service, &err);
     if (code != MTLS_OK)
         return code;
+    link.live = true;
     return relay_all(&link, &err) ? MTLS_OK : mtls_error(&err);
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool mtls_wait(int fd, short events, int64_t deadline_ms)
@@ -121,15 +122,29 @@ static bool dial_all(const struct mtls_target *target, int *ret_fd, struct error
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-/* The alerts that a refused certificate leads to (RFC 8446 6.2), in words. */
-static const char *alert_text(unsigned long code)
+/* The alert that an error stands for; -1 none. */
+static int alert_of(unsigned long code)
 {
     int reason = ERR_GET_REASON(code);
 
     if (ERR_GET_LIB(code) != ERR_LIB_SSL || reason < SSL_AD_REASON_OFFSET ||
         reason > SSL_AD_REASON_OFFSET + 255)
-        return NULL;
-    return SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+        return -1;
+    return reason - SSL_AD_REASON_OFFSET;
+}
+
+/* The alerts that a refused certificate leads to (RFC 8446 6.2). */
+static bool is_refusal(int alert)
+{
+    static const int refusals[] = {SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE,
+                                   SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_EXPIRED,
+                                   SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
+                                   SSL_AD_ACCESS_DENIED,       SSL_AD_CERTIFICATE_REQUIRED};
+
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+        if (refusals[i] == alert)
+            return true;
+    return false;
 }
 
 /* The first error is the cause; errors of the system have no text of OpenSSL's. */
@@ -143,19 +158,87 @@ static const char *cause(void)
     return text ? text : "unusable";
 }
 
-bool mtls_tls_error(const struct mtls_link *link, struct error *err)
+/* Whether the gateway's side has ended without close_notify; *ret_errno: 0 or the system's error.
+ */
+static bool has_broken_off(const struct mtls_link *link, int result, unsigned long code,
+                           int *ret_errno)
 {
+    *ret_errno = 0;
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+        ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return true;
+    if (SSL_get_error(link->tls, result) != SSL_ERROR_SYSCALL)
+        return false;
+    *ret_errno = errno;
+    return true;
+}
+
+/* The gateway cuts the connection of a session that it ends. */
+static bool broken_off(const struct mtls_link *link, int system, struct error *err)
+{
+    static const struct session_id none = {{0}};
+    bool cut = system == 0 || system == ECONNRESET || system == EPIPE;
+    char id[SESSION_ID_TEXT_LEN + 1];
+
+    if (!link->proved)
+        return err_set(err, REASON_TLS_FAILED, "the gateway closed the connection");
+    if (!cut)
+        return err_set(err, REASON_GATEWAY_LOST, "%s", strerror(system));
+    if (!link->live)
+        return err_set(err, REASON_GATEWAY_LOST, "before it has answered");
+    if (session_id_equal(&link->session, &none))
+        return err_set(err, REASON_GATEWAY_ENDED, "%s", "");
+    session_id_format(&link->session, id);
+    return err_set(err, REASON_GATEWAY_ENDED, "session %s", id);
+}
+
+bool mtls_tls_error(const struct mtls_link *link, int result, struct error *err)
+{
+    int system;
     unsigned long code = ERR_peek_last_error();
-    long verified = link->tls ? SSL_get_verify_result(link->tls) : X509_V_OK;
-    const char *alert = alert_text(code), *text = code ? ERR_reason_error_string(code) : NULL;
+    int alert = alert_of(code);
+    long verified = SSL_get_verify_result(link->tls);
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+    bool broken = has_broken_off(link, result, code, &system);
 
     ERR_clear_error();
+    if (verified == X509_V_ERR_IP_ADDRESS_MISMATCH)
+        return err_set(err, REASON_GATEWAY_UNTRUSTED, "%s; --name says which name it must have",
+                       X509_verify_cert_error_string(verified));
     if (verified != X509_V_OK)
         return err_set(err, REASON_GATEWAY_UNTRUSTED, "%s",
                        X509_verify_cert_error_string(verified));
-    if (alert)
-        return err_set(err, REASON_GATEWAY_REFUSED, "%s", alert);
+    if (alert >= 0)
+        return err_set(err, is_refusal(alert) ? REASON_GATEWAY_REFUSED : REASON_TLS_FAILED, "%s",
+                       SSL_alert_desc_string_long(alert));
+    if (broken)
+        return broken_off(link, system, err);
     return err_set(err, REASON_TLS_FAILED, "%s", text ? text : "the gateway closed the connection");
+}
+
+/* A call that makes something and did not. */
+static bool cannot_make(struct error *err)
+{
+    return err_set(err, REASON_CRYPTO, "%s", cause());
+}
+
+/* libssl compares the key with the certificate when it takes it. */
+static bool key_error(const char *cert, const char *key, struct error *err)
+{
+    int reason = ERR_GET_REASON(ERR_peek_last_error());
+
+    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
+        return err_set(err, REASON_KEY_MISMATCH, "%s and %s", key, cert);
+    return err_set(err, REASON_FILE_UNREADABLE, "key %s: %s", key, cause());
+}
+
+static void warn_of_readers(const char *key)
+{
+    struct stat st;
+
+    if (stat(key, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        (void)fprintf(stderr, "mtls: warning: %s may be read or changed by others; chmod 600 it\n",
+                      key);
 }
 
 static bool load_identity(SSL_CTX *context, const struct mtls_settings *settings, struct error *err)
@@ -167,9 +250,9 @@ static bool load_identity(SSL_CTX *context, const struct mtls_settings *settings
                        "cert: your certificate, in ~/.config/mtls/config or by --cert");
     if (SSL_CTX_use_certificate_chain_file(context, settings->cert) != 1)
         return err_set(err, REASON_FILE_UNREADABLE, "certificate %s: %s", settings->cert, cause());
-    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1)
-        return err_set(err, REASON_FILE_UNREADABLE, "key %s: %s", key, cause());
+    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
+        return key_error(settings->cert, key, err);
+    warn_of_readers(key);
     return true;
 }
 
@@ -191,7 +274,7 @@ static bool make_context(const struct mtls_settings *settings, struct mtls_link 
     if (!link->context || SSL_CTX_set_min_proto_version(link->context, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set1_groups_list(link->context, "X25519:P-256") != 1 ||
         SSL_CTX_set_alpn_protos(link->context, alpn, sizeof(alpn) - 1) != 0)
-        return mtls_tls_error(link, err);
+        return cannot_make(err);
     (void)SSL_CTX_set_options(link->context, SSL_OP_NO_TICKET);
     (void)SSL_CTX_set_mode(link->context,
                            SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -213,12 +296,12 @@ static bool make_tls(const struct mtls_target *target, struct mtls_link *link, s
 
     link->tls = SSL_new(link->context);
     if (!link->tls || SSL_set_fd(link->tls, link->fd) != 1)
-        return mtls_tls_error(link, err);
+        return cannot_make(err);
     SSL_set_hostflags(link->tls, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(link->tls), target->name) != 1
                 : SSL_set1_host(link->tls, target->name) != 1 ||
                       SSL_set_tlsext_host_name(link->tls, target->name) != 1)
-        return mtls_tls_error(link, err);
+        return cannot_make(err);
     return true;
 }
 
@@ -228,7 +311,7 @@ static bool wait_for(struct mtls_link *link, int result, int64_t deadline_ms, st
     int want = SSL_get_error(link->tls, result);
 
     if (want != SSL_ERROR_WANT_READ && want != SSL_ERROR_WANT_WRITE)
-        return mtls_tls_error(link, err);
+        return mtls_tls_error(link, result, err);
     if (mtls_wait(link->fd, want == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms))
         return true;
     return err_set(err, REASON_TLS_FAILED, "the gateway does not answer in time");
@@ -244,6 +327,7 @@ static bool handshake(struct mtls_link *link, struct error *err)
     while ((result = SSL_connect(link->tls)) != 1)
         if (!wait_for(link, result, deadline_ms, err))
             return false;
+    link->proved = true;
     SSL_get0_alpn_selected(link->tls, &alpn, &len);
     link->gw1 = bytes_equal((struct bytes){alpn, len}, bytes_of(GW1_ALPN));
     return true;

@@ -29,7 +29,7 @@ int mtls_whoami(struct mtls *mtls, int argc, char **argv)
     if (!mtls_link_open(&mtls->settings, &target, &link, &err))
         return mtls_error(&err);
     if (!link.gw1)
-        return err_set(&err, REASON_GATEWAY_REFUSED, "it does not speak " GW1_ALPN),
+        return err_set(&err, REASON_TLS_FAILED, "the gateway does not speak " GW1_ALPN),
                mtls_error(&err);
     if (!mtls_link_ask(&link, &request, &status, text, sizeof(text), &err))
         return mtls_error(&err);
@@ -44,13 +44,12 @@ int mtls_ssh_config(struct mtls *mtls, int argc, char **argv)
     struct option_arguments rest;
     int code;
 
-    if (!mtls_options(mtls, NO_OPTIONS(0, ARGUMENTS_MAX), argc, argv, &rest, &code))
+    if (!mtls_options(mtls, NO_OPTIONS(1, ARGUMENTS_MAX), argc, argv, &rest, &code))
         return code;
     (void)printf("# ~/.ssh/config: these hosts are reached through the gateway, by certificate.\n");
     (void)printf("Host");
     for (size_t i = 0; i < rest.n; i++)
         (void)printf(" %s", rest.at[i]);
-    (void)printf("%s\n    ProxyCommand mtls connect --host %%h --port %%p\n",
-                 rest.n == 0 ? " *.example.org" : "");
+    (void)printf("\n    ProxyCommand mtls connect --host %%h --port %%p\n");
     return MTLS_OK;
 }

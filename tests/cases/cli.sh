@@ -177,7 +177,7 @@ expect "mtls unknown command" 2 - 'no command' "$MTLS" fly
 expect "mtls without a gateway" 2 - 'gateway' "$MTLS" whoami
 expect "mtls without a certificate" 2 - 'certificate' "$MTLS" whoami --gateway 127.0.0.1:1
 expect "mtls, nobody there" 2 - 'cannot be reached' "$MTLS" whoami --gateway 127.0.0.1:1 --cert a.pem --key a.key --ca ca/ca.pem
-expect "mtls, the wrong key" 2 - 'key b.key' "$MTLS" whoami --gateway 127.0.0.1:1 --cert a.pem --key b.key --ca ca/ca.pem
+expect "mtls, the wrong key" 2 - 'does not belong to the certificate: b.key and a.pem' "$MTLS" whoami --gateway 127.0.0.1:1 --cert a.pem --key b.key --ca ca/ca.pem
 expect "mtls, no host and port" 2 - 'HOST:PORT' "$MTLS" connect --gateway nowhere --cert a.pem --key a.key x.y
 # A plain TLS server that turns lines round, and wants a certificate; the kernel chooses the port.
 openssl s_server -accept 127.0.0.1:0 -rev -cert s.pem -key s.key -CAfile ca/ca.pem -Verify 3 -verify_return_error \
@@ -198,12 +198,30 @@ expect "connect by server name" 0 '^olleh$' - via c www.example.test
 expect "connect as ssh would" 0 '^olleh$' - via c --host www.example.test --port 22
 expect "connect to another name" 2 - 'prove its name: hostname mismatch' via c ssh.example.test
 expect "connect under another CA" 2 - 'prove its name' via c --ca other/ca.pem www.example.test
-expect "connect with an expired certificate" 2 - 'refused the connection: certificate expired' via o www.example.test
+expect "connect with an expired certificate" 1 - 'refused the certificate: certificate expired' via o www.example.test
+expect "connect to an address that the certificate lacks" 2 - 'IP address mismatch; --name says' via c
+cp c.pem open.pem && cp c.key open.key && chmod 644 open.key
+expect "a key for everybody" 0 '^olleh$' 'warning: open.key may be read' via open www.example.test
 expect "a title needs mtls-gw/1" 2 - 'does not speak mtls-gw/1' via c --name www.example.test ssh
 expect "whoami needs mtls-gw/1" 2 - 'does not speak mtls-gw/1' "$MTLS" whoami --gateway "127.0.0.1:$PORT" \
     --name www.example.test --ca ca/ca.pem --cert c.pem --key c.key
-kill "$SERVER"
+# Input that never ends, and a gateway that cuts the session: said at once.
+mkfifo endless
+exec 9<>endless
+echo hello >&9
+timeout 10 "$MTLS" connect --gateway "127.0.0.1:$PORT" --ca ca/ca.pem --cert c.pem --key c.key www.example.test \
+    <endless >cut.out 2>cut.err &
+CUT=$!
+for _ in $(seq 50); do
+    grep -q olleh cut.out && break
+    sleep 0.1
+done
+kill -KILL "$SERVER"
+expect "a session that the gateway ends" 1 '' '' wait "$CUT"
+expect "and what is said of it" 0 'the gateway ended the session' - cat cut.err
+exec 9>&-
 
+expect "ssh-config without a host" 2 - 'Usage' "$MTLS" ssh-config
 expect "ssh-config" 0 'ProxyCommand mtls connect --host %h --port %p' - "$MTLS" ssh-config a.example.test
 mkdir -p .config/mtls
 printf 'gateway = "127.0.0.1:1"\ncrt = "a.pem"\n' >.config/mtls/config

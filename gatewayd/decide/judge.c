@@ -84,6 +84,7 @@ enum stage_result decide_locks(void *context)
     check_lock(session, LOCK_CERTIFICATE, identity_text(session->identity, "cert!sha256"));
     check_lock(session, LOCK_ISSUER, identity_text(session->identity, "issuer"));
     check_lock(session, LOCK_SERVICE, session->open.service_name);
+    check_lock(session, LOCK_USER, bytes_of(session->user)); /* also when the account is gone */
     return STAGE_DONE;
 }
 

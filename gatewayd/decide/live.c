@@ -167,8 +167,11 @@ void session_finish(struct session *session, enum reason reason)
     upstream_cancel(&session->connect);
     ev_timer_stop(session->decide->loop, &session->timer);
     ev_periodic_stop(session->decide->loop, &session->until);
-    if (session->upstream >= 0)
+    if (session->upstream >= 0) {
+        (void)shutdown(session->upstream,
+                       SHUT_RDWR); /* the edge may hold another descriptor of it */
         (void)close(session->upstream);
+    }
     session->upstream = -1;
     close_login(session);
     session->state = SESSION_CLOSED;

@@ -175,13 +175,25 @@ static void end_all(struct reevaluate *reevaluate)
     }
 }
 
+/* A change of one account in the directory is meant, however many sessions that account holds: else
+ * twenty connections would shield their owner. */
+static bool is_one_account(const struct reevaluate *reevaluate)
+{
+    const struct session *session;
+
+    DL_FOREACH2(reevaluate->doomed, session, due_next)
+    if ((session->causes & CAUSE_POLICY) || strcmp(session->user, reevaluate->doomed->user) != 0)
+        return false;
+    return true;
+}
+
 /* Counting all sessions is only worth it when enough of them are about to end. */
 static bool is_accident(const struct reevaluate *reevaluate, size_t *ret_live)
 {
     int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
 
     *ret_live = 0;
-    if (reevaluate->n_doomed <= GUARD_LEAST)
+    if (reevaluate->n_doomed <= GUARD_LEAST || is_one_account(reevaluate))
         return false;
     *ret_live = sessions_count_live(reevaluate->decide->sessions);
     return reevaluate->n_doomed > *ret_live * (size_t)percent / 100;

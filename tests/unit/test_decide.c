@@ -606,6 +606,21 @@ static void test_mass_end_guard(void **state)
     world_free(world);
 }
 
+/* The guard is for accidents: an account that is taken away is no accident, whatever it holds. */
+static void test_many_sessions_shield_nobody(void **state)
+{
+    struct world *world = world_new(allow_admins);
+
+    (void)state;
+    for (uint64_t i = 1; i <= 25; i++)
+        assert_int_equal(world_connect(world, i, ALICE, "echo")->reason, REASON_OK);
+    change(world, alice_is_gone);
+    world_wait(world, 50);
+    assert_int_equal(world->n_ends, 25);
+    assert_int_equal(world->ends[0].reason, REASON_NO_USER);
+    world_free(world);
+}
+
 static void test_guard_lets_go_after_rollback(void **state)
 {
     struct world *world = world_new(allow_admins);
@@ -992,6 +1007,7 @@ int main(void)
         cmocka_unit_test(test_edge_lost),
         cmocka_unit_test(test_change_while_waiting),
         cmocka_unit_test(test_mass_end_guard),
+        cmocka_unit_test(test_many_sessions_shield_nobody),
         cmocka_unit_test(test_guard_lets_go_after_rollback),
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_not_confirmed),

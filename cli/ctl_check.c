@@ -2,12 +2,12 @@
  * gatewayctl check and policy check: everything that would stop or weaken the gateway, all at once
  * and without a daemon. Uses the daemon's own code for each part.
  */
+#include "cli/check_reach.h"
 #include "cli/config_files.h"
 #include "cli/ctl_commands.h"
 #include "cli/files.h"
 
 #include "common/clock.h"
-#include "gatewayd/decide/mapping.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/start_check.h"
 #include "gatewayd/shared/x509_facts.h"
@@ -144,15 +144,6 @@ static void check_revocation(const struct config_files *files)
     }
 }
 
-static void check_mappings(const struct config *config, struct findings *findings)
-{
-    const struct config_errors errors = findings_of_config(findings);
-    struct mapping_set *set = NULL;
-
-    if (mapping_compile(config, &errors, &set))
-        (void)mapping_free(set);
-}
-
 static void check_spawn(const struct config *config, struct findings *findings)
 {
     for (size_t i = 0; i < config->n_spawn; i++) {
@@ -190,23 +181,40 @@ static void check_machine(const struct config *config, struct findings *findings
 }
 
 /* A file: directory is read whole; what a server holds only the daemon sees. */
-static void check_directory(const struct config_files *files)
+static void check_directory(const struct config_files *files, struct filler **ret_filler)
 {
     const struct config *config = files->config;
-    AUTO(filler_freep) struct filler *filler = NULL;
     struct error err;
 
     if (files->ldif.octets &&
         !config_files_directory(config, (struct bytes){files->ldif.octets, files->ldif.len},
-                                &filler, &err))
+                                ret_filler, &err))
         findings_add(files->findings, config->directory[0].place.file,
                      config->directory[0].place.line, false, &err);
 }
 
+static void check_policy(const struct config_files *files, struct policy_set **ret_set)
+{
+    const struct config_policy *policy = files->config->policy;
+    struct error err;
+
+    if (!config_files_policy(files->config, files->policies, files->n_policies, files->findings,
+                             ret_set) ||
+        policy_n_rules(*ret_set) > 0)
+        return;
+    (void)err_set(&err, REASON_POLICY_MISSING, "%s has no rules: nobody gets in",
+                  policy->directory);
+    findings_add(files->findings, policy->place.file, policy->place.line, true, &err);
+}
+
 static void check_files(const struct config *config, struct findings *findings)
 {
+    const struct config_errors errors = findings_of_config(findings);
     AUTO(config_files_clear) struct config_files files;
-    struct policy_set *set = NULL;
+    AUTO(filler_freep) struct filler *filler = NULL;
+    AUTO(policy_freep) struct policy_set *policy = NULL;
+    AUTO(mapping_freep) struct mapping_set *mappings = NULL;
+    struct reach reach = {.files = &files};
 
     /* What could not be read is told by then; the rest is checked all the same. */
     (void)config_files_read(config, findings, &files);
@@ -216,17 +224,13 @@ static void check_files(const struct config *config, struct findings *findings)
         check_server(&server, &files.certificates[i], &files.keys[i]);
     }
     check_revocation(&files);
-    check_directory(&files);
-    if (config_files_policy(config, files.policies, files.n_policies, findings, &set) &&
-        policy_n_rules(set) == 0) {
-        struct error err;
-
-        (void)err_set(&err, REASON_POLICY_MISSING, "%s has no rules: nobody gets in",
-                      config->policy[0].directory);
-        findings_add(findings, config->policy[0].place.file, config->policy[0].place.line, true,
-                     &err);
-    }
-    (void)policy_free(set);
+    check_directory(&files, &filler);
+    check_policy(&files, &policy);
+    if (mapping_compile(config, &errors, &mappings))
+        reach.mappings = mappings;
+    reach.policy = policy;
+    reach.replica = filler ? filler_replica(filler) : NULL;
+    reach_check(&reach);
 }
 
 int ctl_check(struct ctl *ctl, int argc, char **argv)
@@ -245,7 +249,6 @@ int ctl_check(struct ctl *ctl, int argc, char **argv)
     if (!config_load(ctl->config_path, &errors, &config))
         return findings_end(&findings, "");
     check_files(config, &findings);
-    check_mappings(config, &findings);
     check_machine(config, &findings);
     (void)snprintf(good, sizeof(good), "%zu listeners, %zu services, %zu ca sections, %zu mappings",
                    config->n_listener, config->n_service, config->n_ca, config->n_mapping);

@@ -106,6 +106,17 @@ bool policy_load(const struct policy_file *files, size_t n_files, const struct p
 struct policy_set *policy_free(struct policy_set *set); /* accepts NULL, returns NULL */
 size_t policy_n_rules(const struct policy_set *set);
 
+/* A value that a rule tests a fact for. */
+struct policy_use {
+    const char *rule, *file;
+    uint32_t line;
+    const char *name; /* NULL: a pattern or a word, no name */
+};
+
+/* Every such value of all rules, in order of the rules' names. */
+void policy_each_use(const struct policy_set *set, enum policy_fact_id fact,
+                     void (*each)(void *context, const struct policy_use *use), void *context);
+
 /*
  * The canonical octets of a set: what travels to the deciding process and what its version is the
  * SHA-256 of. Equal sets give equal octets whatever the order of their files.

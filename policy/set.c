@@ -249,3 +249,23 @@ void set_finish(struct policy_set *set)
     index_rules(set, by_rank, found);
     free(by_rank);
 }
+
+void policy_each_use(const struct policy_set *set, enum policy_fact_id fact,
+                     void (*each)(void *context, const struct policy_use *use), void *context)
+{
+    for (size_t i = 0; i < set->n_rules; i++) {
+        const struct rule *rule = set->rules[i];
+
+        for (size_t k = 0; k < rule->n_tests; k++)
+            for (size_t m = 0; rule->tests[k].fact == fact && m < rule->tests[k].n_values; m++) {
+                const struct value *value = &rule->tests[k].values[m];
+                const struct policy_use use = {.rule = rule->name,
+                                               .file = rule->file,
+                                               .line = rule->line,
+                                               .name =
+                                                   value->kind == VALUE_EXACT ? value->text : NULL};
+
+                each(context, &use);
+            }
+    }
+}

@@ -161,6 +161,13 @@ bool mapping_compile(const struct config *config, const struct config_errors *er
     return true;
 }
 
+bool mapping_is_too_weak(const struct mapping_set *set, size_t i)
+{
+    const struct rule *rule = &set->rules[i];
+
+    return rule->find && !rule->strong && !rule->weak_allowed;
+}
+
 bool mapping_replica_options(const struct config *config, struct replica_options *options,
                              struct error *err)
 {

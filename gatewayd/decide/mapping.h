@@ -19,6 +19,9 @@ bool mapping_compile(const struct config *config, const struct config_errors *er
                      struct mapping_set **ret_set) MUST_CHECK;
 struct mapping_set *mapping_free(struct mapping_set *set); /* accepts NULL, returns NULL */
 
+/* The i-th section finds accounts by names alone and does not allow it: it never gives one. */
+bool mapping_is_too_weak(const struct mapping_set *set, size_t i);
+
 /* Told what is tried, a line each, for --explain. text is gone after the return. */
 struct mapping_trace {
     void (*line)(void *context, const char *text);

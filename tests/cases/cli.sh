@@ -137,6 +137,30 @@ expect "a broken LDIF" 2 - 'line|malformed' "${CONF[@]}" identity map --cert a.p
 cp people.ldif good.ldif && echo "no colon" >>people.ldif
 expect "check reads the LDIF" 1 'gatewayd\.conf:7: .*line' - "${CONF[@]}" check
 mv good.ldif people.ldif
+# What is valid and still keeps people out. As root there may be errors too: no service users.
+warns() { # NAME PATTERN CONFIG
+    expect "check warns of $1" 0 "warning: .*$2" - sh -c "'$CTL' -c $3 check; [ \$? -le 1 ]"
+}
+warns "a name that no certificate has" 'listener "main" names echo\.example\.test' gatewayd.conf
+refuse() { expect "no warning of $1" 1 - - sh -c "'$CTL' -c gatewayd.conf check | grep -E '$2'"; }
+refuse "mappings that let somebody in" 'mapping'
+refuse "groups and accounts that are well" 'no group|unusable'
+sed 's/ strength = "weak-allowed"//' gatewayd.conf >weak.conf
+warns "a mapping that is too weak" '"by-mail" finds by names alone' weak.conf
+grep -v ^mapping gatewayd.conf >none.conf
+warns "no mapping at all" 'no mapping section' none.conf
+echo 'rule "some" { services = {"echo"}  groups = {"nosuch"} }' >policy/20.conf
+warns "a group that nobody has" 'rule "some": the directory has no group nosuch' gatewayd.conf
+grep -v ^directory gatewayd.conf >none.conf
+warns "groups without a directory" 'rule "some" tests groups and there is no directory' none.conf
+rm policy/20.conf
+sed 's/uidNumber: 20001/uidNumber: 20/' people.ldif >low.ldif
+sed 's/people\.ldif/low.ldif/' gatewayd.conf >low.conf
+warns "an account below min_id" 'uid=alice.*one below 1000' low.conf
+grep -v '^control' gatewayd.conf >group.conf && echo 'control { lock = "nosuch" }' >>group.conf
+expect "check finds a missing group" 1 'group\.conf:11: error: .*no group nosuch' - "$CTL" -c group.conf check
+sed "s#^run_dir.*#run_dir = \"$DIR/none/run\"#" gatewayd.conf >folder.conf
+expect "check finds a missing folder" 1 'error: .*run_dir: .*/none: No such' - "$CTL" -c folder.conf check
 chmod 644 tls/server.key
 expect "check finds a readable key" 1 'gatewayd\.conf:3: .*read by others' - "${CONF[@]}" check
 cp a.key tls/server.key && chmod 600 tls/server.key

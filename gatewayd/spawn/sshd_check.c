@@ -139,6 +139,10 @@ static bool ask(const struct config_spawn *spawn, const char *service, struct er
             (void)kill(pid, SIGKILL);
         return err_set(err, REASON_UPSTREAM_UNSAFE, "%s -T gives no answer", spawn->command.at[0]);
     }
+    if (writer_bytes(&settings).len == 0)
+        return err_set(err, REASON_UPSTREAM_UNSAFE,
+                       "%s -T refuses its settings; the line before this one is its own word",
+                       spawn->command.at[0]);
     return sshd_settings_are_safe(writer_bytes(&settings), service, err);
 }
 

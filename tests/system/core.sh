@@ -15,8 +15,9 @@ die() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || die "must be started by root"
 
 if [ -z "${CORE_INSIDE:-}" ]; then
-    CORE_INSIDE=1 exec unshare -m --propagation private "$0" "$@"
+    CORE_INSIDE=1 exec unshare -m -n --propagation private "$0" "$@"
 fi
+busybox ip link set lo up || die "busybox is needed"
 
 DIR=$(mktemp -d /tmp/mtls-core.XXXXXX) && chmod 755 "$DIR" || exit 2
 # shellcheck disable=SC2317 # called by a trap
@@ -36,15 +37,9 @@ private_etc() {
     done
 }
 
-free_port() {
-    local port=20000
-    while ss -Hltn "sport = :$port" | grep -q .; do port=$((port + 1)); done
-    echo "$port"
-}
-
 # make_house: keys, policy, configuration in $DIR.
 make_house() {
-    PORT=$(free_port)
+    PORT=20000 # the network is our own
     mkdir "$DIR/policy.d" "$DIR/crl"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$DIR/key.pem" -out "$DIR/cert.pem" \
         -days 30 -subj /CN=gateway -addext subjectAltName=DNS:gateway 2>/dev/null

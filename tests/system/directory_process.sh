@@ -22,7 +22,7 @@ user() {
 
 slapd_make() {
     mkdir "$DIR/db" "$DIR/slapd" && chmod 755 "$DIR/slapd"
-    LDAP_PORT=$(($(free_port) + 1000)) LDAPS_PORT=$(($(free_port) + 1001))
+    LDAP_PORT=21000 LDAPS_PORT=21001
     cat >"$DIR/slapd.conf" <<END
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema

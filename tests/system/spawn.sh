@@ -90,11 +90,11 @@ ln -s "$(command -v sshd)" "$DIR/sshd-gw"
 ssh-keygen -q -t ed25519 -N '' -f "$DIR/host_key"
 cp /etc/pam.d/login-gw /etc/pam.d/sshd-gw
 sshd_settings() { printf 'HostKey %s\nPidFile none\nAuthenticationMethods none\nPubkeyAuthentication no\nKbdInteractiveAuthentication no\n%s\n' "$DIR/host_key" "$1" >"$DIR/sshd_config"; }
+mkdir -p /run/sshd # without it sshd says nothing of its settings
 sshd_settings 'UsePAM no'
 talk ssh.example.org >"$DIR/out"
 check "an sshd without PAM is not started" wait_for 1 eval '! grep -q "^SSH-2.0-OpenSSH" "$DIR/out" && logged "sshd: usepam must be yes, not no"'
 sshd_settings 'UsePAM yes'
-mkdir -p /run/sshd
 talk ssh.example.org >"$DIR/out"
 check "with PAM it is, at once" grep -aq '^SSH-2.0-OpenSSH' "$DIR/out"
 stop

@@ -193,7 +193,9 @@ void control_pass_done(struct decide *decide);
 void control_clear(struct decide *decide);
 
 /* --- status.c --------------------------------------------------------------------------------- */
-/* Keeps a denial for status. login: the name that was refused at the login; empty otherwise. */
-void denial_note(const struct session *session, enum reason reason, struct bytes login);
+/* Keeps a denial for status. session: NULL where a login came through none. login: the name that
+ * was refused at the login; empty otherwise. */
+void denial_note(struct decide *decide, const struct session *session, enum reason reason,
+                 struct bytes login);
 /* The parent's JSON object with decide's members added; compact. False when it is too large. */
 bool status_print(struct decide *decide, struct bytes parent, struct writer *out);

@@ -181,7 +181,7 @@ static void refuse(struct session *session, struct local_request *request,
               phase_name(phase), reason_name(reason), log_quoted(request->msg.user),
               request->peer.pid);
     keep_refusal(session, request->msg.user, reason);
-    denial_note(session, reason, request->msg.user);
+    denial_note(session->decide, session, reason, request->msg.user);
     (void)write_record(session, request, phase, reason, NULL); /* a loss is counted there */
     reply_denied(request, session, reason);
 }
@@ -383,6 +383,24 @@ static const struct {
     {PROTOCOL_SESSION_CLOSE, session_close},
 };
 
+/* A login that goes round the gateway leaves its trace too. */
+static void refuse_without_session(struct decide *decide, struct local_request *request)
+{
+    enum protocol_phase phase = request->msg.kind == PROTOCOL_AUTH_TUNNEL ? PHASE_AUTH
+                                : request->msg.kind == PROTOCOL_ACCOUNT   ? PHASE_ACCOUNT
+                                                                          : PHASE_OPEN;
+    char detail[ERROR_DETAIL_MAX];
+    AUTO(char_freep) char *user = xtext(request->msg.user);
+    struct record_extra extra = {.reason = REASON_NOT_A_TUNNEL, .detail = detail, .confirms = user};
+
+    if (request->msg.kind != PROTOCOL_SESSION_CLOSE) { /* which anybody may send */
+        describe(request, phase_name(phase), detail);
+        (void)record_event(decide, RECORD_PAM, &extra); /* a loss is counted by the ledger */
+        denial_note(decide, NULL, REASON_NOT_A_TUNNEL, request->msg.user);
+    }
+    local_refuse(request, PROTOCOL_DENY, REASON_NOT_A_TUNNEL, "");
+}
+
 struct by_process {
     const struct local_request *request;
     struct session *found;
@@ -431,7 +449,7 @@ void pam_request(void *context, struct local_request *request)
     }
     session = session_of(decide, request);
     if (!session) {
-        local_refuse(request, PROTOCOL_DENY, REASON_NOT_A_TUNNEL, "");
+        refuse_without_session(decide, request);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {

@@ -103,7 +103,7 @@ enum stage_result decide_record(void *context)
     session->wait.done = recorded;
     session->wait.context = session;
     if (event == RECORD_DENY)
-        denial_note(session, session->reason, (struct bytes){0});
+        denial_note(session->decide, session, session->reason, (struct bytes){0});
     if (!record_session(session, event, &extra))
         deny(session, REASON_AUDIT_UNAVAILABLE, "the record was refused");
     else if (event == RECORD_OPEN)

@@ -15,22 +15,23 @@ static json_t *text_json(const char *text)
     return json ? json : json_string("?"); /* no valid UTF-8 */
 }
 
-void denial_note(const struct session *session, enum reason reason, struct bytes login)
+void denial_note(struct decide *decide, const struct session *session, enum reason reason,
+                 struct bytes login)
 {
-    struct decide *decide = session->decide;
     struct decide_denial *denial = &decide->denials[decide->n_denials++ % DECIDE_DENIALS_KEPT];
 
-    denial->id = session->id;
-    denial->at_ms = clock_realtime_ms();
-    denial->reason = reason;
-    (void)snprintf(denial->user, sizeof(denial->user), "%s", session->user);
+    *denial = (struct decide_denial){.at_ms = clock_realtime_ms(), .reason = reason};
     (void)snprintf(denial->login, sizeof(denial->login), "%.*s",
                    login.len > REGISTRY_USER_MAX ? REGISTRY_USER_MAX : (int)login.len,
                    (const char *)login.at);
+    decide->counters.denied++;
+    if (!session)
+        return;
+    denial->id = session->id;
+    (void)snprintf(denial->user, sizeof(denial->user), "%s", session->user);
     (void)snprintf(denial->service, sizeof(denial->service), "%.63s",
                    (const char *)session->open.service_name.at);
     address_format_port(&session->open.source, denial->source);
-    decide->counters.denied++;
 }
 
 struct count {
@@ -85,6 +86,7 @@ static json_t *audit_json(const struct decide *decide)
 
 static json_t *denials_json(const struct decide *decide)
 {
+    static const struct session_id none;
     json_t *list = json_array();
     size_t n = decide->n_denials < DECIDE_DENIALS_KEPT ? decide->n_denials : DECIDE_DENIALS_KEPT;
 
@@ -94,9 +96,12 @@ static json_t *denials_json(const struct decide *decide)
         char id[SESSION_ID_TEXT_LEN + 1];
         json_t *json;
 
-        session_id_format(&denial->id, id);
-        json = json_pack("{s:s,s:I,s:s,s:s}", "id", id, "time_ms", (json_int_t)denial->at_ms,
-                         "reason", reason_name(denial->reason), "source", denial->source);
+        json = json_pack("{s:I,s:s,s:s}", "time_ms", (json_int_t)denial->at_ms, "reason",
+                         reason_name(denial->reason), "source", denial->source);
+        if (!session_id_equal(&denial->id, &none)) {
+            session_id_format(&denial->id, id);
+            (void)json_object_set_new(json, "id", json_string(id));
+        }
         (void)json_object_set_new(json, "user", text_json(denial->user));
         (void)json_object_set_new(json, "service", text_json(denial->service));
         if (denial->login[0] != '\0')

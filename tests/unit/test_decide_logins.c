@@ -100,6 +100,25 @@ static void test_refusal_is_told(void **state)
     world_free(world);
 }
 
+static void test_login_without_a_tunnel(void **state)
+{
+    struct world *world = world_new(allow_admins);
+    const struct session_id nobody = {{1, 2, 3}};
+    struct protocol_message reply;
+
+    (void)state;
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &nobody, &reply);
+    expect_reply(&reply, PROTOCOL_DENY, REASON_NOT_A_TUNNEL);
+    world_wait(world, 20);
+    assert_string_equal(world_last(world, "pam")->reason, "not_a_tunnel");
+    assert_string_equal(world_last(world, "pam")->confirms, "alice");
+    assert_int_equal(world->decide->denials[0].reason, REASON_NOT_A_TUNNEL);
+    pam(world, PROTOCOL_SESSION_CLOSE, "alice", &nobody, &reply);
+    world_wait(world, 20);
+    assert_int_equal(world_count(world, "pam"), 1);
+    world_free(world);
+}
+
 static void test_refusal_is_forgotten_after_a_login(void **state)
 {
     struct session_id id;
@@ -366,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusal_is_told),
+        cmocka_unit_test(test_login_without_a_tunnel),
         cmocka_unit_test(test_refusal_is_forgotten_after_a_login),
         cmocka_unit_test(test_reload_tells_what_is_held),
         cmocka_unit_test(test_nothing_to_judge_by),

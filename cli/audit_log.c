@@ -234,3 +234,28 @@ void audit_log_print(const struct ctl *ctl, json_t *record)
         (void)printf(" (%s)", ctl_text(audit_log_text(record, "detail")));
     (void)printf("\n");
 }
+
+/* --- commands of one session ------------------------------------------------------------------ */
+
+int audit_log_of_argument(struct ctl *ctl, int argc, char **argv, json_t **ret_records)
+{
+    const char *where = NULL;
+    const struct option_row rows[] = {
+        {"directory", OPTION_TEXT, &where, "DIR", "the log; default: audit.directory", 'd'},
+    };
+    AUTO(audit_log_clear) struct audit_log log = {NULL, 0};
+    char dir[FILES_PATH_MAX];
+    struct option_arguments rest;
+    struct error err;
+    int code;
+
+    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
+        return code;
+    if (!audit_log_dir(ctl, where, dir))
+        return CTL_ERROR;
+    if (!audit_log_open(dir, &log, &err))
+        return ctl_error(&err);
+    if (!audit_log_session(&log, rest.at[0], ret_records, &err))
+        return err.reason == REASON_NOT_FOUND ? ctl_refusal(&err) : ctl_error(&err);
+    return CTL_YES;
+}

@@ -24,6 +24,9 @@ bool audit_log_dir(const struct ctl *ctl, const char *dir, char out[4096]) MUST_
  */
 bool audit_log_session(const struct audit_log *log, const char *prefix, json_t **ret_records,
                        struct error *err) MUST_CHECK;
+/* The records of the session that the one argument of a command names (`explain ID`, `audit show
+ * ID`), with its option --directory. Gives the exit code; errors are printed. */
+int audit_log_of_argument(struct ctl *ctl, int argc, char **argv, json_t **ret_records);
 /* One line of text for a record. */
 void audit_log_print(const struct ctl *ctl, json_t *record);
 /* A text member of an object, "a.b" for nested ones; "" when there is none. Borrowed. */

@@ -288,7 +288,7 @@ bool ca_issue(struct ca *ca, const struct ca_request *request, struct ca_issued 
         !paths_of(ca, request, &issued, err))
         return false;
     if (access(issued.certificate, F_OK) == 0 || (issued.key[0] && access(issued.key, F_OK) == 0))
-        return err_set(err, REASON_FILE_WRITE, "%s or its key exists already", issued.certificate);
+        return err_set(err, REASON_FILE_EXISTS, "%s or its key", issued.certificate);
     if (!record_and_write(ca, request, key, leaf, &issued, err))
         return false;
     *ret_issued = issued;

@@ -5,10 +5,11 @@
 
 #include "common/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 2048, TEXT_RING = 8 };
+enum { TEXT_MAX = 2048, COUNT_MAX = 64, TEXT_RING = 8 };
 
 static void print_error(const struct error *err)
 {
@@ -99,6 +100,16 @@ const char *ctl_text(const char *text)
             at += (size_t)snprintf(out + at, 5, "\\x%02x", c);
     }
     out[at] = '\0';
+    return out;
+}
+
+const char *ctl_count(uint64_t n, const char *what)
+{
+    static char ring[TEXT_RING][COUNT_MAX];
+    static unsigned next;
+    char *out = ring[next++ % TEXT_RING];
+
+    (void)snprintf(out, COUNT_MAX, "%" PRIu64 " %s%s", n, what, n == 1 ? "" : "s");
     return out;
 }
 

@@ -48,6 +48,8 @@ bool ctl_options(struct ctl *ctl, const struct option_set *set, int argc, char *
 void ctl_print_json(json_t *value);
 /* Text from outside: everything but clean UTF-8 is escaped. Within one printf call (ring of 8). */
 const char *ctl_text(const char *text);
+/* "1 session", "2 sessions". Within one printf call (ring of 8). */
+const char *ctl_count(uint64_t n, const char *what);
 /* "\33[31m" and the like when the output is coloured, else "". */
 const char *ctl_color(const struct ctl *ctl, const char *name);
 /* gatewayd.conf; every error is printed. The caller owns *ret_config. */

@@ -250,25 +250,10 @@ int ctl_audit_tail(struct ctl *ctl, int argc, char **argv)
 
 int ctl_audit_show(struct ctl *ctl, int argc, char **argv)
 {
-    const char *where = NULL;
-    const struct option_row rows[] = {
-        {"directory", OPTION_TEXT, &where, "DIR", "the log; default: audit.directory", 'd'},
-    };
-    AUTO(audit_log_clear) struct audit_log log = {NULL, 0};
     AUTO(ctl_json_clear) json_t *records = NULL;
-    char dir[FILES_PATH_MAX];
-    struct option_arguments rest;
-    struct error err;
-    int code;
+    int code = audit_log_of_argument(ctl, argc, argv, &records);
 
-    if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
-        return code;
-    if (!audit_log_dir(ctl, where, dir))
-        return CTL_ERROR;
-    if (!audit_log_open(dir, &log, &err))
-        return ctl_error(&err);
-    if (!audit_log_session(&log, rest.at[0], &records, &err))
-        return err.reason == REASON_NOT_FOUND ? ctl_refusal(&err) : ctl_error(&err);
-    ctl_print_json(json_incref(records));
-    return CTL_YES;
+    if (code == CTL_YES)
+        ctl_print_json(json_incref(records));
+    return code;
 }

@@ -87,8 +87,11 @@ static void choose_times(struct issue_options *options)
 /* Clients look at alternative names only (RFC 9525 6.3). */
 static void default_names(struct ca_request *request)
 {
-    if (request->use == CA_SERVER && request->dns.n == 0 && request->ip.n == 0)
-        request->dns.at[request->dns.n++] = request->cn;
+    if (request->use != CA_SERVER || request->dns.n > 0 || request->ip.n > 0)
+        return;
+    request->dns.at[request->dns.n++] = request->cn;
+    (void)fprintf(stderr, "warning: neither --dns nor --ip: clients will know it as %s only\n",
+                  ctl_text(request->cn));
 }
 
 static int print_issued(const struct ctl *ctl, const struct ca_issued *issued)

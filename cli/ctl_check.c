@@ -250,8 +250,9 @@ int ctl_check(struct ctl *ctl, int argc, char **argv)
         return findings_end(&findings, "");
     check_files(config, &findings);
     check_machine(config, &findings);
-    (void)snprintf(good, sizeof(good), "%zu listeners, %zu services, %zu ca sections, %zu mappings",
-                   config->n_listener, config->n_service, config->n_ca, config->n_mapping);
+    (void)snprintf(good, sizeof(good), "%s, %s, %s, %s", ctl_count(config->n_listener, "listener"),
+                   ctl_count(config->n_service, "service"), ctl_count(config->n_ca, "ca section"),
+                   ctl_count(config->n_mapping, "mapping"));
     return findings_end(&findings, good);
 }
 
@@ -305,7 +306,8 @@ int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
         code = ctl_error(&err);
     else {
         if (config_files_policy(config, texts, n, &findings, &set))
-            (void)snprintf(good, sizeof(good), "%zu rules in %zu files", policy_n_rules(set), n);
+            (void)snprintf(good, sizeof(good), "%s in %s", ctl_count(policy_n_rules(set), "rule"),
+                           ctl_count(n, "file"));
         code = findings_end(&findings, good);
     }
     for (size_t i = 0; i < n; i++) {

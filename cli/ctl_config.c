@@ -8,8 +8,11 @@
 static void config_error(void *context, const char *file, uint32_t line, const struct error *err)
 {
     (void)context;
-    (void)fprintf(stderr, "%s:%u: %s: %s\n", file, line, reason_text(err->reason),
-                  ctl_text(err->detail));
+    if (line > 0)
+        (void)fprintf(stderr, "%s:%u: ", file, line);
+    else /* the file itself */
+        (void)fprintf(stderr, "%s: ", file);
+    (void)fprintf(stderr, "%s: %s\n", reason_text(err->reason), ctl_text(err->detail));
 }
 
 bool ctl_load_config(const struct ctl *ctl, struct config **ret_config)

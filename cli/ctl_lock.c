@@ -74,8 +74,13 @@ int ctl_lock_add(struct ctl *ctl, int argc, char **argv)
     if (!ask(ctl, &request, &reply, &code))
         return code;
     if (!ctl->json && reply.message.lock_id.len > 0) {
-        (void)printf("lock %.*s\n", (int)reply.message.lock_id.len,
-                     (const char *)reply.message.lock_id.at);
+        (void)printf("lock %.*s: %s end%s\n", (int)reply.message.lock_id.len,
+                     (const char *)reply.message.lock_id.at,
+                     ctl_count(reply.message.count, "session"),
+                     reply.message.count == 1 ? "s" : "");
+        if (reply.message.text.len > 0)
+            (void)fprintf(stderr, "warning: %.*s\n", (int)reply.message.text.len,
+                          (const char *)reply.message.text.at);
         return CTL_YES;
     }
     return ask_print(ctl, &reply);

@@ -28,7 +28,8 @@ static void filter_rows(struct filters *f, struct option_row rows[FILTER_ROWS])
     rows[2] = (struct option_row){"rule", OPTION_TEXT, &f->rule, "NAME", "allowed by a rule", 0};
     rows[3] = (struct option_row){"certificate", OPTION_TEXT,        &f->certificate,
                                   "SHA256",      "of a certificate", 0};
-    rows[4] = (struct option_row){"age", OPTION_COUNT, &f->age_s, "SECONDS", "at least so old", 0};
+    rows[4] = (struct option_row){
+        "age", OPTION_DURATION, &f->age_s, "DURATION", "at least so old: 90, 15m, 1h", 0};
 }
 
 static void set_filters(const struct filters *filters, struct protocol_message *request)
@@ -206,7 +207,7 @@ static int print_count(const struct ctl *ctl, const struct local_reply *reply, c
 {
     if (ctl->json || reply->message.count == PROTOCOL_NO_NUMBER)
         return ask_print(ctl, reply);
-    (void)printf("%llu sessions %s\n", (unsigned long long)reply->message.count, what);
+    (void)printf("%s %s\n", ctl_count(reply->message.count, "session"), what);
     return reply->message.count > 0 ? CTL_YES : CTL_NO;
 }
 

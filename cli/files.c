@@ -128,6 +128,7 @@ bool files_write(const char *path, struct bytes content, mode_t mode, enum files
         return false;
     }
     if (!put_in_place(aside, path, existing))
-        return err_set(err, REASON_FILE_WRITE, "%s: %m", path);
+        return err_set(err, errno == EEXIST ? REASON_FILE_EXISTS : REASON_FILE_WRITE, "%s: %m",
+                       path);
     return true;
 }

@@ -51,7 +51,8 @@ int findings_end(struct findings *findings, const char *good)
     if (findings->list)
         ctl_print_json(json_incref(findings->list));
     else if (findings->n_errors > 0)
-        (void)printf("%zu errors, %zu warnings\n", findings->n_errors, findings->n_warnings);
+        (void)printf("%s, %s\n", ctl_count(findings->n_errors, "error"),
+                     ctl_count(findings->n_warnings, "warning"));
     else
         (void)printf("%sok%s: %s\n", ctl_color(findings->ctl, "green"),
                      ctl_color(findings->ctl, "off"), good);

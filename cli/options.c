@@ -58,6 +58,9 @@ static bool set(const struct option_row *row, const char *text, struct error *er
     case OPTION_COUNT:
         good = set_count(text, row->target);
         break;
+    case OPTION_DURATION:
+        good = text_duration_s(bytes_of(text), row->target);
+        break;
     case OPTION_TIME:
         good = set_time(text, row->target);
         break;

@@ -12,11 +12,12 @@ enum {
 };
 
 enum option_kind {
-    OPTION_FLAG,  /* bool */
-    OPTION_TEXT,  /* const char * */
-    OPTION_TEXTS, /* struct option_texts: may be given several times */
-    OPTION_COUNT, /* int64_t, not negative */
-    OPTION_TIME,  /* int64_t, seconds since 1970: a date, an RFC 3339 UTC time, or +DURATION */
+    OPTION_FLAG,     /* bool */
+    OPTION_TEXT,     /* const char * */
+    OPTION_TEXTS,    /* struct option_texts: may be given several times */
+    OPTION_COUNT,    /* int64_t, not negative */
+    OPTION_DURATION, /* int64_t, seconds: 90, 15m, 1h */
+    OPTION_TIME,     /* int64_t, seconds since 1970: a date, an RFC 3339 UTC time, or +DURATION */
 };
 
 struct option_texts {

@@ -116,6 +116,7 @@ REASON(FILE_EMPTY, FAULT, "a file is empty", "")
 REASON(FILE_TOO_LARGE, FAULT, "a file is too large", "")
 REASON(FILE_WRITE, FAULT, "a file cannot be written",
        "check the disk and the directory's owner and mode")
+REASON(FILE_EXISTS, FAULT, "a file exists; it is never replaced", "")
 REASON(FILE_MALFORMED, FAULT, "a file has not the form that it should have", "")
 REASON(KEY_MISMATCH, FAULT, "the key does not belong to the certificate", "")
 REASON(CONFIG_SYNTAX, FAULT, "the configuration has a syntax error", "man gatewayd.conf")

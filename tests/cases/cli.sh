@@ -62,16 +62,21 @@ done >missing
 expect "mtls.1 has all options" 1 - - grep . missing
 
 expect "ca init" 0 'ca\.pem' - "$CTL" ca init ca --name "Test CA"
-expect "ca init again" 2 - 'cannot be written' "$CTL" ca init ca --name "Test CA"
+expect "ca init again" 2 - 'exists; it is never replaced: ca/ca.key' "$CTL" ca init ca --name "Test CA"
 expect "ca init without a name" 2 - '--name' "$CTL" ca init ca2
 expect "ca issue" 0 'a\.pem' - "$CTL" ca issue ca --cn alice --email alice@example.test --out a
 expect "ca issue with JSON" 0 '"serial": "[0-9a-f]{32}"' - "$CTL" --json ca issue ca --cn bob --no-eku --out b
-expect "ca issue for a server" 0 '' - "$CTL" ca issue ca --cn www.example.test --server --out s
+expect "ca issue for a server" 0 '' - "$CTL" ca issue ca --cn www.example.test --dns www.example.test --server --out s
+expect "ca issue for a server without a name" 0 '' 'warning: neither --dns' "$CTL" ca issue ca --cn srv --server --out s2
+expect "ca issue again" 2 - 'exists; it is never replaced: s.pem' "$CTL" ca issue ca --cn x --out s
 expect "ca issue of an old one" 0 '' - "$CTL" ca issue ca --cn old --not-after 2020-01-01 --out o
 expect "two uses" 2 - 'one of' "$CTL" ca issue ca --cn x --server --client
 expect "bad days" 2 - '--days' "$CTL" ca issue ca --cn x --days 0
 expect "bad time" 2 - 'is no TIME' "$CTL" ca issue ca --cn x --not-after tomorrow
 expect "no such CA" 2 - 'cannot be read' "$CTL" ca issue nowhere --cn x
+expect "no configuration" 2 - '^/nonexistent: .*cannot be read' "$CTL" -c /nonexistent policy check
+expect "an age that is none" 2 - 'is no DURATION' "$CTL" sessions list --age tomorrow
+expect "an age" 2 - 'does not answer' "$CTL" -c /nonexistent sessions list --age 1h
 expect "crl" 0 'list\.crl' - "$CTL" ca crl ca --out list.crl
 expect "verify" 0 '^ok' - "$CTL" verify --ca-file ca/ca.pem --crl list.crl a.pem
 expect "revoke" 0 '^revoked' 'new list' "$CTL" ca revoke ca a.pem
@@ -122,7 +127,7 @@ EOF
 sed -i 's/127.0.0.1:0/127.0.0.1:8443/' gatewayd.conf
 echo 'rule "all" { services = {"echo"}  users = {"alice"} }' >policy/10.conf
 CONF=("$CTL" -c gatewayd.conf)
-expect "policy check" 0 '^ok: 1 rules' - "${CONF[@]}" policy check
+expect "policy check" 0 '^ok: 1 rule in 1 file$' - "${CONF[@]}" policy check
 echo 'rule "all" { service = {"echo"} }' >policy/20.conf
 expect "policy check finds the line" 1 '20\.conf:1: error.*service' - "${CONF[@]}" policy check
 rm policy/20.conf

@@ -9,6 +9,7 @@
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
+#include <strings.h>
 #include <utlist.h>
 
 enum {
@@ -349,13 +350,55 @@ static const char *check_lock(const struct lock *lock)
     return lock->expires_s <= lock->created_s ? "the lock would have ended already" : NULL;
 }
 
-static void reply_lock(struct local_request *request, const char *id, size_t n)
+struct group_search {
+    const struct replica *replica;
+    struct bytes name;
+    bool found;
+};
+
+static bool look_at_group(void *context, const struct replica_entry *entry)
 {
+    struct group_search *search = context;
+    char name[REPLICA_GROUP_NAME_MAX + 1];
+    struct account_group group;
+
+    search->found = replica_group(search->replica, entry, &group, name) &&
+                    search->name.len == strlen(name) &&
+                    strncasecmp(name, (const char *)search->name.at, search->name.len) == 0;
+    return !search->found;
+}
+
+/* What the lock names, when nobody here knows it: it may come yet, or be misspelt. */
+static const char *unknown_kind(const struct decide *decide, const struct lock *lock)
+{
+    struct group_search search = {.replica = decide->replica, .name = bytes_of(lock->value)};
+
+    if (lock->kind == LOCK_SERVICE)
+        return config_find_service(decide->role->config, lock->value) ? NULL : "service";
+    if (!decide->replica)
+        return NULL;
+    if (lock->kind == LOCK_USER)
+        return replica_find_user(decide->replica, search.name) ? NULL : "user";
+    if (lock->kind != LOCK_GROUP)
+        return NULL;
+    replica_each(decide->replica, REPLICA_GROUP, look_at_group, &search);
+    return search.found ? NULL : "group";
+}
+
+static void reply_lock(const struct decide *decide, struct local_request *request,
+                       const struct lock *lock, const char *id, size_t n)
+{
+    const char *unknown = unknown_kind(decide, lock);
     struct protocol_message reply;
+    char text[64];
 
     protocol_message_init(&reply, PROTOCOL_OK);
     reply.lock_id = bytes_of(id);
     reply.count = n;
+    if (unknown) {
+        (void)snprintf(text, sizeof(text), "no %s of that name is known", unknown);
+        reply.text = bytes_of(text);
+    }
     local_reply(request, &reply);
 }
 
@@ -376,7 +419,7 @@ static void add_checked(struct decide *decide, struct local_request *request,
                    lock->value);
     record_admin(decide, request, detail, REASON_OK);
     sessions_each(decide->sessions, lock_one, &locking);
-    reply_lock(request, id, locking.n);
+    reply_lock(decide, request, lock, id, locking.n);
 }
 
 static void add_lock(struct decide *decide, struct local_request *request)

@@ -32,6 +32,16 @@ struct decide_denial {
     char source[ADDRESS_TEXT_MAX];
 };
 
+/* The newest refused handshakes, which have neither an id nor a user. Apart from the denials:
+ * strangers could push those out. */
+struct decide_refusal {
+    int64_t at_ms;
+    enum reason reason;
+    uint32_t count; /* of the same source prefix and reason within a second */
+    char source[ADDRESS_TEXT_MAX];
+    char detail[ERROR_DETAIL_MAX];
+};
+
 struct decide_counters {
     uint64_t opened, allowed, denied, ended, refused_handshakes, judged;
 };
@@ -83,6 +93,8 @@ struct decide {
     struct decide_counters counters;
     char counters_sent[512]; /* the last COUNTERS */
     ev_timer tick;
+    struct decide_refusal refusals[DECIDE_DENIALS_KEPT];
+    size_t n_refusals; /* ever */
     struct decide_denial denials[DECIDE_DENIALS_KEPT];
     size_t n_denials;      /* ever */
     int64_t clock_high_ms; /* latest time of day seen: a clock that steps back is not believed */
@@ -120,6 +132,8 @@ void edges_close(struct decide *decide, uint32_t edge_slot, const struct message
 void edges_chains(struct decide *decide, uint32_t edge_slot, const struct message_chains *msg);
 /* Its process is gone, and with it all its connections. */
 void edges_lost(struct decide *decide, uint32_t edge_slot);
+/* A client that was refused in the handshake: counted, kept for status, recorded. */
+void edges_refused(struct decide *decide, const struct message_preauth_denied *msg);
 
 /* --- records.c -------------------------------------------------------------------------------- */
 enum record_event {

@@ -2,8 +2,11 @@
  * What edges say of connections that they hold. Runs in decide; an edge may lie about its own
  * connections, and about no others: each is looked up by the slot that the channel belongs to.
  */
+#include "common/clock.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/judge.h"
+
+#include <stdio.h>
 
 void edges_close(struct decide *decide, uint32_t edge_slot, const struct message_close *msg)
 {
@@ -63,4 +66,24 @@ void edges_lost(struct decide *decide, uint32_t edge_slot)
 
     decide->edges[edge_slot] = NULL;
     sessions_each(decide->sessions, lose, &lost);
+}
+
+static void note_refusal(struct decide *decide, const struct message_preauth_denied *msg)
+{
+    struct decide_refusal *refusal = &decide->refusals[decide->n_refusals++ % DECIDE_DENIALS_KEPT];
+
+    refusal->at_ms = clock_realtime_ms();
+    refusal->reason = (enum reason)msg->reason;
+    refusal->count = msg->count;
+    address_format_port(&msg->source, refusal->source);
+    (void)snprintf(refusal->detail, sizeof(refusal->detail), "%.*s",
+                   (int)(msg->detail.len < ERROR_DETAIL_MAX ? msg->detail.len : ERROR_DETAIL_MAX),
+                   (const char *)msg->detail.at);
+}
+
+void edges_refused(struct decide *decide, const struct message_preauth_denied *msg)
+{
+    decide->counters.refused_handshakes += msg->count;
+    note_refusal(decide, msg);
+    record_preauth(decide, msg);
 }

@@ -68,12 +68,9 @@ HANDLER(on_close)
 
 HANDLER(on_preauth_denied)
 {
-    struct decide *decide = role->state;
-
     (void)from;
     close_unused(fd);
-    decide->counters.refused_handshakes += msg->preauth_denied.count;
-    record_preauth(decide, &msg->preauth_denied);
+    edges_refused(role->state, &msg->preauth_denied);
 }
 
 HANDLER(on_chains)

@@ -111,6 +111,24 @@ static json_t *denials_json(const struct decide *decide)
     return list;
 }
 
+static json_t *refusals_json(const struct decide *decide)
+{
+    json_t *list = json_array();
+    size_t n = decide->n_refusals < DECIDE_DENIALS_KEPT ? decide->n_refusals : DECIDE_DENIALS_KEPT;
+
+    for (size_t i = 1; i <= n; i++) { /* newest first */
+        const struct decide_refusal *refusal =
+            &decide->refusals[(decide->n_refusals - i) % DECIDE_DENIALS_KEPT];
+        json_t *json = json_pack("{s:I,s:s,s:s,s:I}", "time_ms", (json_int_t)refusal->at_ms,
+                                 "reason", reason_name(refusal->reason), "source", refusal->source,
+                                 "count", (json_int_t)refusal->count);
+
+        (void)json_object_set_new(json, "detail", text_json(refusal->detail));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
 static size_t count_locks(const struct decide *decide)
 {
     size_t n = 0;
@@ -162,6 +180,7 @@ bool status_print(struct decide *decide, struct bytes parent, struct writer *out
     (void)json_object_set_new(json, "locks", json_integer((json_int_t)count_locks(decide)));
     (void)json_object_set_new(json, "decisions", counters_json(&decide->counters));
     (void)json_object_set_new(json, "denials", denials_json(decide));
+    (void)json_object_set_new(json, "refused_handshakes", refusals_json(decide));
     (void)json_object_set_new(json, "alarms", alarms_json(decide));
     text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);

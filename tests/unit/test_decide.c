@@ -292,6 +292,10 @@ static void test_refused_handshake(void **state)
     (void)state;
     assert_true(channel_send(world->edge, MESSAGE_PREAUTH_DENIED, &msg, -1));
     world_wait(world, 20);
+    assert_int_equal(world->decide->n_refusals, 1);
+    assert_int_equal(world->decide->refusals[0].reason, msg.reason);
+    assert_int_equal(world->decide->n_denials, 0);
+    world_wait(world, 20);
     assert_string_equal(world_last(world, "deny")->reason, "cert_expired");
     assert_int_equal(world_last(world, "deny")->count, 3);
     world_free(world);
@@ -436,6 +440,28 @@ static void lock(struct world *world, const char *kind, const char *value,
     request.lock_value = bytes_of(value);
     request.text = bytes_of("for the test");
     world_ask(world, "control.sock", &request, ret_reply);
+}
+
+static void test_lock_of_the_unknown(void **state)
+{
+    static const struct {
+        const char *kind, *value;
+        bool known;
+    } cases[] = {{"user", "alice", true},   {"user", "alcie", false},  {"group", "STAFF", true},
+                 {"group", "stuff", false}, {"service", "echo", true}, {"service", "eco", false},
+                 {"issuer", "CN=any", true}};
+    struct world *world = alice_is_in();
+    struct protocol_message reply;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lock(world, cases[i].kind, cases[i].value, &reply);
+        assert_int_equal(reply.kind, PROTOCOL_OK);
+        if ((reply.text.len == 0) != cases[i].known)
+            fail_msg("%s %s: %.*s", cases[i].kind, cases[i].value, (int)reply.text.len,
+                     (const char *)reply.text.at);
+    }
+    world_free(world);
 }
 
 static void test_lock(void **state)
@@ -999,6 +1025,7 @@ int main(void)
         cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_chain_ends_in_another_ca),
         cmocka_unit_test(test_stale_while_live),
+        cmocka_unit_test(test_lock_of_the_unknown),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_lock_refuses_new_ones),
         cmocka_unit_test(test_time_ends),

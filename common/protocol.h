@@ -31,7 +31,7 @@ enum protocol_socket { SOCKET_PAM, SOCKET_CONTROL };
 enum protocol_sender {
     SENDER_ANY = 1 << 0,
     SENDER_ROOT = 1 << 1,  /* a daemon started by an ordinary user takes that user for root */
-    SENDER_OWNER = 1 << 2, /* the session's own uid: systemd closes sessions as the user */
+    SENDER_OWNER = 1 << 2, /* the process that opened the session, which only the handler knows */
     SENDER_READ = 1 << 3,
     SENDER_LOCK = 1 << 4,
     SENDER_ADMIN = 1 << 5,

@@ -388,7 +388,7 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
 void world_policy(struct world *world, const char *policy)
 {
     static const char *const services[] = {"echo", "proxied", "dead", "ssh"};
-    static const bool confirmed[] = {false, false, false, true};
+    bool confirmed[ARRAY_LEN(services)];
     static const char *const cas[] = {"users"};
     struct policy_world known = {services, confirmed, 4, cas, 1};
     struct policy_file file = {"test.policy", bytes_of(policy)};
@@ -398,6 +398,9 @@ void world_policy(struct world *world, const char *policy)
     struct policy_set *set;
     int fd;
 
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        confirmed[i] =
+            config_find_service(world->config, services[i])->confirm == CONFIG_CONFIRM_PAM;
     assert_true(policy_load(&file, 1, &known, &found, &set));
     policy_encode(set, &octets);
     (void)policy_free(set);

@@ -2,21 +2,16 @@
  * What gatewayctl asks. Runs in decide; the rights were checked by the table of protocol_rows.h.
  * Everything that changes something leaves a record with the name of who did it.
  */
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "gatewayd/decide/control.h"
 #include "gatewayd/decide/session_filter.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
-#include <strings.h>
 #include <utlist.h>
 
-enum {
-    JSON_MAX = 58000, /* of the reply's 60,000 */
-    WHO_MAX = 96,
-    WHY_MAX = 300,
-};
+enum { WHY_MAX = 300 };
 
 /* Of a reload, until the sessions have been judged under it. */
 struct late_answer {
@@ -25,28 +20,28 @@ struct late_answer {
 };
 
 /* Names cannot be looked up in the sandbox: numbers do not lie either. */
-static void who_text(const struct local_request *request, char out[WHO_MAX])
+void control_who(const struct local_request *request, char out[CONTROL_WHO_MAX])
 {
     const struct local_peer *peer = &request->peer;
 
     if (peer->login_uid != UINT32_MAX && peer->login_uid != peer->uid)
-        (void)snprintf(out, WHO_MAX, "uid %u, logged in as uid %u, pid %u", peer->uid,
+        (void)snprintf(out, CONTROL_WHO_MAX, "uid %u, logged in as uid %u, pid %u", peer->uid,
                        peer->login_uid, peer->pid);
     else
-        (void)snprintf(out, WHO_MAX, "uid %u, pid %u", peer->uid, peer->pid);
+        (void)snprintf(out, CONTROL_WHO_MAX, "uid %u, pid %u", peer->uid, peer->pid);
 }
 
-static void record_admin(struct decide *decide, const struct local_request *request,
-                         const char *detail, enum reason reason)
+void control_record(struct decide *decide, const struct local_request *request, const char *detail,
+                    enum reason reason)
 {
-    char who[WHO_MAX];
+    char who[CONTROL_WHO_MAX];
     struct record_extra extra = {.who = who, .detail = detail, .reason = reason};
 
-    who_text(request, who);
+    control_who(request, who);
     (void)record_event(decide, RECORD_ADMIN, &extra); /* a loss is counted by the ledger */
 }
 
-static void reply_count(struct local_request *request, size_t count)
+void control_reply_count(struct local_request *request, size_t count)
 {
     struct protocol_message reply;
 
@@ -55,12 +50,12 @@ static void reply_count(struct local_request *request, size_t count)
     local_reply(request, &reply);
 }
 
-static void reply_json(struct local_request *request, json_t *json, struct protocol_message *reply)
+void control_reply_json(struct local_request *request, json_t *json, struct protocol_message *reply)
 {
     AUTO(char_freep) char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 
     json_decref(json);
-    if (!text || strlen(text) > JSON_MAX) {
+    if (!text || strlen(text) > CONTROL_JSON_MAX) {
         local_refuse(request, PROTOCOL_ERROR, REASON_SYSTEM, "the answer is too large");
         return;
     }
@@ -85,20 +80,20 @@ static void status(struct decide *decide, struct local_request *request)
 
 static void reload(struct decide *decide, struct local_request *request)
 {
-    record_admin(decide, request, "reload", REASON_OK);
+    control_record(decide, request, "reload", REASON_OK);
     ask_parent(decide, request, ASK_RELOAD);
 }
 
 static void drain(struct decide *decide, struct local_request *request)
 {
-    record_admin(decide, request, "drain", REASON_OK);
+    control_record(decide, request, "drain", REASON_OK);
     ask_parent(decide, request, ASK_DRAIN);
 }
 
 static void answer_status(struct decide *decide, struct local_request *request,
                           const struct message_answer *answer)
 {
-    AUTO(writer_clear) struct writer text = writer_new(JSON_MAX);
+    AUTO(writer_clear) struct writer text = writer_new(CONTROL_JSON_MAX);
     struct protocol_message reply;
 
     protocol_message_init(&reply, PROTOCOL_OK);
@@ -209,7 +204,7 @@ static void list_one(void *context, struct session *session)
         return;
     one = session_filter_json(session);
     listing->octets += json_dumpb(one, NULL, 0, JSON_COMPACT) + 1;
-    if (listing->octets > JSON_MAX - 64) {
+    if (listing->octets > CONTROL_JSON_MAX - 64) {
         json_decref(one);
         listing->more = true;
         return;
@@ -230,12 +225,12 @@ static void list_sessions(struct decide *decide, struct local_request *request)
     reply.count = json_array_size(listing.list);
     if (listing.more)
         reply.next = listing.last;
-    reply_json(request, json_pack("{s:o}", "sessions", listing.list), &reply);
+    control_reply_json(request, json_pack("{s:o}", "sessions", listing.list), &reply);
 }
 
 struct killing {
     const struct local_request *request;
-    char who[WHO_MAX];
+    char who[CONTROL_WHO_MAX];
     char why[WHY_MAX];
     bool dry_run;
     size_t n;
@@ -264,11 +259,11 @@ static void kill_sessions(struct decide *decide, struct local_request *request)
         local_refuse(request, PROTOCOL_ERROR, REASON_USAGE, "say which sessions");
         return;
     }
-    who_text(request, killing.who);
+    control_who(request, killing.who);
     (void)snprintf(killing.why, sizeof(killing.why), "%.*s", (int)request->msg.why.len,
                    (const char *)request->msg.why.at);
     sessions_each(decide->sessions, kill_one, &killing);
-    reply_count(request, killing.n);
+    control_reply_count(request, killing.n);
 }
 
 static void end_pending(struct decide *decide, struct local_request *request)
@@ -276,228 +271,13 @@ static void end_pending(struct decide *decide, struct local_request *request)
     size_t n;
 
     if (request->msg.dry_run == 1) {
-        reply_count(request, reevaluate_count_pending(decide));
+        control_reply_count(request, reevaluate_count_pending(decide));
         return;
     }
-    record_admin(decide, request, "sessions end --pending", REASON_OK);
+    control_record(decide, request, "sessions end --pending", REASON_OK);
     n = reevaluate_end_pending(decide);
     log_event(LOG_LEVEL_WARNING, "pending_ended", "sessions=%zu", n);
-    reply_count(request, n);
-}
-
-/* --- locks ------------------------------------------------------------------------------------ */
-
-struct locking {
-    const struct lock *lock;
-    size_t n;
-};
-
-static bool lock_fits(const struct lock *lock, const struct session *session)
-{
-    struct bytes value = bytes_of(lock->value);
-    char id[SESSION_ID_TEXT_LEN + 1];
-
-    session_id_format(&session->id, id);
-    switch (lock->kind) {
-    case LOCK_USER:
-        return bytes_equal(value, bytes_of(session->user));
-    case LOCK_GROUP:
-        return session->account && account_in_group(session->account, value);
-    case LOCK_CERTIFICATE:
-        return session->identity &&
-               bytes_equal(value, identity_text(session->identity, "cert!sha256"));
-    case LOCK_ISSUER:
-        return session->identity && bytes_equal(value, identity_text(session->identity, "issuer"));
-    case LOCK_SERVICE:
-        return bytes_equal(value, session->open.service_name);
-    case LOCK_SESSION:
-        return bytes_equal(value, bytes_of(id));
-    case LOCK_KIND__COUNT:
-        break;
-    }
-    return false;
-}
-
-static void lock_one(void *context, struct session *session)
-{
-    struct locking *locking = context;
-
-    if (session->state > SESSION_LIVE || !lock_fits(locking->lock, session))
-        return;
-    locking->n++;
-    reevaluate_session(session, CAUSE_LOCK);
-}
-
-static void lower(char *text)
-{
-    for (; *text; text++)
-        if (*text >= 'A' && *text <= 'Z')
-            *text |= 0x20;
-}
-
-/* NULL, or what is wrong with it. */
-static const char *check_lock(const struct lock *lock)
-{
-    uint8_t octets[HASH_LEN];
-    size_t len = strlen(lock->value), n;
-
-    if (lock->kind == LOCK_CERTIFICATE &&
-        (len != 2 * HASH_LEN || !text_unhex(bytes_of(lock->value), octets, &n)))
-        return "a certificate is named by its SHA-256 in hex";
-    if (lock->kind == LOCK_SESSION &&
-        (len != SESSION_ID_TEXT_LEN || !text_unhex(bytes_of(lock->value), octets, &n)))
-        return "a session is named by its id of 32 hex digits";
-    return lock->expires_s <= lock->created_s ? "the lock would have ended already" : NULL;
-}
-
-struct group_search {
-    const struct replica *replica;
-    struct bytes name;
-    bool found;
-};
-
-static bool look_at_group(void *context, const struct replica_entry *entry)
-{
-    struct group_search *search = context;
-    char name[REPLICA_GROUP_NAME_MAX + 1];
-    struct account_group group;
-
-    search->found = replica_group(search->replica, entry, &group, name) &&
-                    search->name.len == strlen(name) &&
-                    strncasecmp(name, (const char *)search->name.at, search->name.len) == 0;
-    return !search->found;
-}
-
-/* What the lock names, when nobody here knows it: it may come yet, or be misspelt. */
-static const char *unknown_kind(const struct decide *decide, const struct lock *lock)
-{
-    struct group_search search = {.replica = decide->replica, .name = bytes_of(lock->value)};
-
-    if (lock->kind == LOCK_SERVICE)
-        return config_find_service(decide->role->config, lock->value) ? NULL : "service";
-    if (!decide->replica)
-        return NULL;
-    if (lock->kind == LOCK_USER)
-        return replica_find_user(decide->replica, search.name) ? NULL : "user";
-    if (lock->kind != LOCK_GROUP)
-        return NULL;
-    replica_each(decide->replica, REPLICA_GROUP, look_at_group, &search);
-    return search.found ? NULL : "group";
-}
-
-static void reply_lock(const struct decide *decide, struct local_request *request,
-                       const struct lock *lock, const char *id, size_t n)
-{
-    const char *unknown = unknown_kind(decide, lock);
-    struct protocol_message reply;
-    char text[64];
-
-    protocol_message_init(&reply, PROTOCOL_OK);
-    reply.lock_id = bytes_of(id);
-    reply.count = n;
-    if (unknown) {
-        (void)snprintf(text, sizeof(text), "no %s of that name is known", unknown);
-        reply.text = bytes_of(text);
-    }
-    local_reply(request, &reply);
-}
-
-/* Durable first, then the sessions, then the answer. */
-static void add_checked(struct decide *decide, struct local_request *request,
-                        const struct lock *lock)
-{
-    struct locking locking = {.lock = lock};
-    char id[LOCK_ID_LEN + 1], detail[ERROR_DETAIL_MAX];
-    struct error err;
-
-    locks_expire(decide->locks, clock_realtime_s());
-    if (!locks_add(decide->locks, lock, id, &err)) {
-        local_refuse(request, PROTOCOL_ERROR, err.reason, "");
-        return;
-    }
-    (void)snprintf(detail, sizeof(detail), "lock add %s %s %.150s", id, lock_kind_name(lock->kind),
-                   lock->value);
-    record_admin(decide, request, detail, REASON_OK);
-    sessions_each(decide->sessions, lock_one, &locking);
-    reply_lock(decide, request, lock, id, locking.n);
-}
-
-static void add_lock(struct decide *decide, struct local_request *request)
-{
-    const struct protocol_message *msg = &request->msg;
-    AUTO(char_freep) char *value = xtext(msg->lock_value);
-    AUTO(char_freep) char *message = xtext(msg->text);
-    char who[WHO_MAX];
-    struct lock lock = {
-        .value = value,
-        .message = message,
-        .who = who,
-        .created_s = clock_realtime_s(),
-        .expires_s = msg->expires_s == PROTOCOL_NO_NUMBER ? INT64_MAX : (int64_t)msg->expires_s};
-    const char *wrong;
-
-    who_text(request, who);
-    if (!decide->locks || !lock_kind_from_name(msg->lock_kind, &lock.kind)) {
-        local_refuse(request, PROTOCOL_ERROR, REASON_USAGE,
-                     "user, group, certificate, issuer, service or session");
-        return;
-    }
-    if (lock.kind == LOCK_CERTIFICATE || lock.kind == LOCK_SESSION)
-        lower(value);
-    wrong = check_lock(&lock);
-    if (wrong)
-        local_refuse(request, PROTOCOL_ERROR, REASON_USAGE, wrong);
-    else
-        add_checked(decide, request, &lock);
-}
-
-static json_t *lock_json(const struct lock *lock)
-{
-    json_t *json =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "id", lock->id, "kind", lock_kind_name(lock->kind),
-                  "value", lock->value, "message", lock->message, "who", lock->who, "created",
-                  (json_int_t)lock->created_s);
-
-    if (json && lock->expires_s != INT64_MAX)
-        (void)json_object_set_new(json, "expires", json_integer(lock->expires_s));
-    return json;
-}
-
-static void list_locks(struct decide *decide, struct local_request *request)
-{
-    json_t *list = json_array();
-    const struct lock *lock;
-    struct protocol_message reply;
-    size_t octets = 0;
-
-    locks_expire(decide->locks, clock_realtime_s());
-    protocol_message_init(&reply, PROTOCOL_OK);
-    reply.count = 0;
-    for (size_t i = 0; (lock = locks_at(decide->locks, i)); i++) {
-        reply.count++;
-        /* JSON may double what it escapes; the newest beyond that are only counted. */
-        octets += 2 * (strlen(lock->value) + strlen(lock->message)) + 300;
-        if (octets < JSON_MAX)
-            (void)json_array_append_new(list, lock_json(lock));
-    }
-    reply_json(request, json_pack("{s:o}", "locks", list), &reply);
-}
-
-static void remove_lock(struct decide *decide, struct local_request *request)
-{
-    char who[WHO_MAX], detail[ERROR_DETAIL_MAX];
-    struct error err;
-
-    who_text(request, who);
-    if (!decide->locks ||
-        !locks_remove(decide->locks, request->msg.lock_id, who, clock_realtime_s(), &err)) {
-        local_refuse(request, PROTOCOL_ERROR, decide->locks ? err.reason : REASON_NOT_FOUND, "");
-        return;
-    }
-    (void)snprintf(detail, sizeof(detail), "lock remove %.*s", (int)request->msg.lock_id.len,
-                   (const char *)request->msg.lock_id.at);
-    record_admin(decide, request, detail, REASON_OK);
-    reply_count(request, 1);
+    control_reply_count(request, n);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -512,9 +292,9 @@ static const struct {
     {PROTOCOL_CTL_SESSIONS, list_sessions},
     {PROTOCOL_CTL_SESSION_KILL, kill_sessions},
     {PROTOCOL_CTL_SESSIONS_END_PENDING, end_pending},
-    {PROTOCOL_CTL_LOCK_ADD, add_lock},
-    {PROTOCOL_CTL_LOCK_LIST, list_locks},
-    {PROTOCOL_CTL_LOCK_REMOVE, remove_lock},
+    {PROTOCOL_CTL_LOCK_ADD, control_add_lock},
+    {PROTOCOL_CTL_LOCK_LIST, control_list_locks},
+    {PROTOCOL_CTL_LOCK_REMOVE, control_remove_lock},
 };
 
 void control_request(void *context, struct local_request *request)

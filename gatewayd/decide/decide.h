@@ -8,6 +8,7 @@
 #include "gatewayd/decide/locks.h"
 #include "gatewayd/decide/mapping.h"
 #include "gatewayd/decide/sessions.h"
+#include "gatewayd/decide/status.h"
 #include "gatewayd/shared/role.h"
 #include "policy/policy.h"
 
@@ -18,28 +19,6 @@ enum {
     DECIDE_GRANT_MS = 10000,       /* account redeems what auth granted by then (login.md) */
     DECIDE_CLOSE_MS = 5000,        /* the edge answers END by then */
     DECIDE_RESUME_MS = 1000,       /* edges hand back their sessions by then */
-    DECIDE_DENIALS_KEPT = 20,      /* last ones, for status */
-};
-
-/* One of the last denials, for status. */
-struct decide_denial {
-    struct session_id id;
-    int64_t at_ms;
-    enum reason reason;
-    char user[REGISTRY_USER_MAX + 1];
-    char login[REGISTRY_USER_MAX + 1]; /* name that a login was refused for; "" no login */
-    char service[64];
-    char source[ADDRESS_TEXT_MAX];
-};
-
-/* The newest refused handshakes, which have neither an id nor a user. Apart from the denials:
- * strangers could push those out. */
-struct decide_refusal {
-    int64_t at_ms;
-    enum reason reason;
-    uint32_t count; /* of the same source prefix and reason within a second */
-    char source[ADDRESS_TEXT_MAX];
-    char detail[ERROR_DETAIL_MAX];
 };
 
 struct decide_counters {
@@ -205,11 +184,3 @@ void control_answer(struct decide *decide, const struct message_answer *answer);
 void control_pass_done(struct decide *decide);
 /* The end: nobody waits any more. */
 void control_clear(struct decide *decide);
-
-/* --- status.c --------------------------------------------------------------------------------- */
-/* Keeps a denial for status. session: NULL where a login came through none. login: the name that
- * was refused at the login; empty otherwise. */
-void denial_note(struct decide *decide, const struct session *session, enum reason reason,
-                 struct bytes login);
-/* The parent's JSON object with decide's members added; compact. False when it is too large. */
-bool status_print(struct decide *decide, struct bytes parent, struct writer *out);

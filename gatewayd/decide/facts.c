@@ -18,9 +18,15 @@ const struct config_directory *decide_directory(const struct decide *decide)
     return config->n_directory > 0 ? &config->directory[0] : NULL;
 }
 
+/* A clock that stands before what the directory said has stepped back: nobody knows the age then,
+ * until the next answer comes. */
 int64_t directory_age_ms(const struct decide *decide)
 {
-    return decide->replica ? replica_age_ms(decide->replica, clock_realtime_ms()) : INT64_MAX;
+    int64_t now_ms = clock_realtime_ms();
+
+    if (!decide->replica || now_ms < replica_as_of_ms(decide->replica) - CLOCK_STEP_MS)
+        return INT64_MAX;
+    return replica_age_ms(decide->replica, now_ms);
 }
 
 static uint32_t age_s(const struct session *session)
@@ -100,7 +106,8 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
     person_facts(session, confirmed);
     login_fact(session, confirmed);
     one_value(decide, POLICY_FACT_SERVICES, service, "connection");
-    one_value(decide, POLICY_FACT_CA, (const char *)session->open.ca_name.at, "certificate");
+    if (session->open.ca_name.len > 0)
+        one_value(decide, POLICY_FACT_CA, (const char *)session->open.ca_name.at, "certificate");
     no_value(decide, POLICY_FACT_NETWORKS,
              session->open.source.known ? POLICY_PRESENT : POLICY_ABSENT, "connection");
     policy_evaluate(decide->policy, &decide->request, &decide->decision);

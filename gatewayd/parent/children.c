@@ -30,14 +30,14 @@ enum {
     CONFIG_OCTETS_MAX = 16 << 20,
 };
 
-/* Which processes talk to each other. */
+/* Which processes talk to each other; a is the one to replace when they no longer can. */
 static const struct {
     enum process_role a, b;
 } pairs[] = {
     {PROCESS_EDGE, PROCESS_KEY},
     {PROCESS_EDGE, PROCESS_DECIDE},
-    {PROCESS_DECIDE, PROCESS_AUDIT},
-    {PROCESS_DECIDE, PROCESS_DIRECTORY},
+    {PROCESS_AUDIT, PROCESS_DECIDE},
+    {PROCESS_DIRECTORY, PROCESS_DECIDE},
 };
 
 static void log_file_error(void *context, const char *file, uint32_t line, const struct error *err)
@@ -290,6 +290,37 @@ void child_replace(struct child *child)
     child->state = CHILD_ENDING;
     if (child->pid > 0)
         (void)kill(child->pid, SIGKILL);
+}
+
+/* The one of two that is replaced when their channel is broken; NULL when they are no pair. */
+static struct child *to_replace(struct child *x, struct child *y)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        if (pairs[i].a == x->role && pairs[i].b == y->role)
+            return x;
+        if (pairs[i].a == y->role && pairs[i].b == x->role)
+            return y;
+    }
+    return NULL;
+}
+
+/* Both ends report, and an end that died is reported too: what is away or new is left alone. */
+void child_channel_down(struct child *child, const struct message_channel_down *msg)
+{
+    struct parent *parent = child->parent;
+    struct child *peer = msg->role < PROCESS__COUNT
+                             ? children_find(parent, (enum process_role)msg->role, msg->slot)
+                             : NULL;
+    struct child *bad = peer ? to_replace(child, peer) : NULL;
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!bad || parent->ending != ENDING_NOT || !runs(child) || !runs(peer) ||
+        msg->age_ms > (uint64_t)(now_ms - peer->started_ms))
+        return;
+    log_event(LOG_LEVEL_WARNING, "channel_broken", "process=%s slot=%u pid=%d told_by=%s detail=%s",
+              process_of(bad->role)->name, bad->slot, (int)bad->pid, process_of(child->role)->name,
+              log_quoted(msg->detail));
+    child_replace(bad);
 }
 
 static void on_down(void *context, struct channel *channel, const struct error *why)

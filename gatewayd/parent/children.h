@@ -20,6 +20,8 @@ bool child_configure(struct child *child, const struct config *config, uint32_t 
 void child_end(struct child *child);
 /* Kills it; a new one takes its place. */
 void child_replace(struct child *child);
+/* A child has lost its channel to another, or misses what the other holds: one is replaced. */
+void child_channel_down(struct child *child, const struct message_channel_down *msg);
 /* Whether a service of this configuration starts programs. */
 bool children_needs_spawn(const struct config *config);
 /* Called for each process that has ended. */

@@ -57,6 +57,11 @@ static void handle_counters(struct child *child, const union message *msg)
     child->counters = xtext(msg->counters.text);
 }
 
+static void handle_channel_down(struct child *child, const union message *msg)
+{
+    child_channel_down(child, &msg->channel_down);
+}
+
 static void handle_whois(struct child *child, const union message *msg)
 {
     struct message_peer peer = logins_whois(&msg->whois);
@@ -112,6 +117,7 @@ static const struct {
     {MESSAGE_READY, handle_ready},
     {MESSAGE_FAILED, handle_failed},
     {MESSAGE_COUNTERS, handle_counters},
+    {MESSAGE_CHANNEL_DOWN, handle_channel_down},
     {MESSAGE_WHOIS, handle_whois},
     {MESSAGE_LOGIN_OPENED, handle_login_opened},
     {MESSAGE_LOGIN_CLOSED, handle_login_closed},

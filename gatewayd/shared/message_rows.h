@@ -41,6 +41,12 @@ END_MESSAGE(DRAIN)
 MESSAGE(COUNTERS, counters, ANY, PARENT, 0)
 FIELD(counters, BYTES, text, "JSON object of a process's own counters for `status`; sent once a second when changed")
 END_MESSAGE(COUNTERS)
+MESSAGE(CHANNEL_DOWN, channel_down, ANY, PARENT, 0) /* to a process that may still live: replace one of the two */
+FIELD(channel_down, U8, role, "enum process_role at the other end")
+FIELD(channel_down, U32, slot, "its slot")
+FIELD(channel_down, U64, age_ms, "how long ago it was there: a process that was started later is not meant")
+FIELD(channel_down, TEXT, detail, "what happened")
+END_MESSAGE(CHANNEL_DOWN)
 
 /* --- load ------------------------------------------------------------------------------------- */
 MESSAGE(LOADED, loaded, LOAD, PARENT, 1)

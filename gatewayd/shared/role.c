@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "gatewayd/shared/limits.h"
+#include "gatewayd/shared/lost_peer.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/sandbox.h"
 #include "gatewayd/shared/sandbox_try.h"
@@ -32,6 +33,7 @@ struct runner {
     bool started;
     struct channel *peers[PEERS_MAX];
     size_t n_peers;
+    struct lost_peer *lost; /* went down, and no new channel has come */
     struct {
         int fd;
         enum process_role peer;
@@ -131,10 +133,14 @@ static void lose_peer(struct runner *runner, struct channel *channel, const stru
 
 static void peer_down(void *context, struct channel *channel, const struct error *why)
 {
+    struct runner *runner = context;
+
     log_event(LOG_LEVEL_DEBUG, "channel_down", "peer=%s slot=%u detail=%s",
               process_of(channel_peer(channel))->name, channel_peer_slot(channel),
               log_quoted(bytes_of(why->detail)));
-    lose_peer(context, channel, why);
+    lost_peer_add(&runner->role, &runner->lost, channel_peer(channel), channel_peer_slot(channel),
+                  why);
+    lose_peer(runner, channel, why);
 }
 
 static const struct channel_calls peer_calls = {.message = peer_message, .down = peer_down};
@@ -157,6 +163,7 @@ static struct channel *add_peer(struct runner *runner, int fd, enum process_role
     channel =
         channel_new(runner->role.loop, fd, runner->calls->id, peer, slot, &peer_calls, runner);
     runner->peers[runner->n_peers++] = channel;
+    lost_peer_forget(&runner->lost, peer, slot);
     return channel;
 }
 

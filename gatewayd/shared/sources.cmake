@@ -6,6 +6,6 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/config_option.c shared/config_check.c shared/config_value.c
     shared/config_codec.c shared/config_print.c shared/files.c
     shared/grants.c shared/service_users.c shared/start_check.c shared/hash.c
-    shared/limits.c shared/memfd.c shared/xalloc.c)
+    shared/limits.c shared/lost_peer.c shared/memfd.c shared/xalloc.c)
 list(APPEND GATEWAYD_SOURCES shared/trust.c shared/trust_build.c shared/crl_build.c shared/verify.c shared/verify_reason.c
     shared/x509_facts.c shared/file_read.c)

@@ -170,6 +170,11 @@ static void to_parent(struct world *world, enum message_id id, const union messa
     case MESSAGE_KILL:
         world->n_kills++;
         break;
+    case MESSAGE_CHANNEL_DOWN:
+        world->n_downs++;
+        world->down = msg->channel_down;
+        world->down.detail = (struct bytes){NULL, 0};
+        break;
     case MESSAGE_LOGIN_OPENED:
         world->n_logins++;
         break;

@@ -43,7 +43,8 @@ struct world {
     size_t n_verdicts;
     struct message_end ends[WORLD_MESSAGES_MAX];
     size_t n_ends;
-    size_t n_verify, n_kills, n_logins, n_asks;
+    size_t n_verify, n_kills, n_logins, n_asks, n_downs;
+    struct message_channel_down down; /* the last one, without its detail */
     uint64_t ask_cookie;
     void (*on_ask)(struct world *world); /* what the parent does when it is asked; may be NULL */
     bool foreign;                        /* WHOIS: the peer lives in another namespace */

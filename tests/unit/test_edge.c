@@ -801,6 +801,27 @@ static void test_new_decide(void **state)
     edge_world_expect(w.decide, MESSAGE_CLOSE, &msg, NULL);
 }
 
+/* A channel that stays down while both ends live is reported: the parent replaces the edge. */
+static void test_lost_channel(void **state)
+{
+    union message msg;
+
+    (void)state;
+    edge_world_new_decide(&w);
+    edge_world_expect(w.decide, MESSAGE_RESUME_DONE, &msg, NULL);
+    edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+    (void)usleep(1200 * 1000);           /* nothing is said of the one that was replaced */
+    (void)shutdown(w.decide, SHUT_RDWR); /* the other process lives on */
+    edge_world_expect(w.edge_parent, MESSAGE_CHANNEL_DOWN, &msg, NULL);
+    assert_int_equal(msg.channel_down.role, PROCESS_DECIDE);
+    assert_int_equal(msg.channel_down.slot, 0);
+    assert_in_range(msg.channel_down.age_ms, 900, 3000);
+    assert_true(edge_world_is_silent(w.edge_parent));
+    edge_world_new_decide(&w);
+    edge_world_expect(w.decide, MESSAGE_RESUME_DONE, &msg, NULL);
+    edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+}
+
 static void *bring_key(void *context)
 {
     (void)context;
@@ -957,6 +978,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_revoked_while_live, start, stop),
         cmocka_unit_test_setup_teardown(test_asked_after_the_walk, start, stop),
         cmocka_unit_test_setup_teardown(test_new_decide, start, stop),
+        cmocka_unit_test_setup_teardown(test_lost_channel, start, stop),
         cmocka_unit_test_setup_teardown(test_key_comes_back, start, stop),
         cmocka_unit_test_setup_teardown(test_no_key_is_late, start, stop),
         cmocka_unit_test_setup_teardown(test_drain, start, stop),

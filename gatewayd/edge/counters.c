@@ -4,6 +4,7 @@
 #include "gatewayd/edge/counters.h"
 
 #include "gatewayd/edge/edge.h"
+#include "gatewayd/edge/gate.h"
 
 enum { TEXT_MAX = 1024 }; /* octets of the JSON object; a dozen numbers */
 
@@ -30,7 +31,7 @@ static void describe(const struct edge *edge, struct writer *out)
         {"denied", n->denied},
         {"handshakes", n->handshakes},
         {"handshakes_bad", n->handshakes_bad},
-        {"handshakes_now", edge->n_handshakes},
+        {"handshakes_now", gate_count(edge->gate)},
         {"refused", n->refused},
     };
 

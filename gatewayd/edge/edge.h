@@ -17,8 +17,9 @@
 struct connection;
 struct preauth;  /* preauth.h */
 struct farewell; /* farewell.h */
-struct prefix;   /* gate.h */
-struct tls_set;  /* tls.h */
+struct gate;     /* gate.h */
+struct gate_place;
+struct tls_set; /* tls.h */
 
 /* One listening socket: an address of a listener section. */
 struct listening {
@@ -58,9 +59,8 @@ struct edge {
     ev_idle end_idle;                  /* runs when no channel has anything to say */
     struct connection *untold;         /* ended, CLOSE not yet sent */
     size_t n_untold;
-    size_t n_handshakes;
-    size_t *n_per_listener;  /* connections, by index of the listener section */
-    struct prefix *prefixes; /* uthash */
+    size_t *n_per_listener; /* connections, by index of the listener section */
+    struct gate *gate;
     struct preauth *preauth;
     struct farewell *farewells;
     size_t n_farewells;
@@ -108,7 +108,7 @@ struct connection {
     struct buffer to_upstream; /* plaintext that the upstream's socket did not take */
     bool wire_eof, wire_failed;
 
-    struct prefix *prefix; /* counted there while the handshake runs */
+    struct gate_place *place; /* while the handshake runs */
     struct address source, destination;
     int64_t accepted_ms, accepted_us;
     uint32_t handshake_us;

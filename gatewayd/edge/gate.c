@@ -1,17 +1,71 @@
 /*
  * Limits before authentication. Runs in an edge; a connection that is refused here has cost no
- * cryptography.
+ * cryptography. Strangers choose how many addresses they come from: every step takes constant time.
  */
 #include "gatewayd/edge/gate.h"
 
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/shared/xalloc.h"
 
-struct prefix {
+#include <utlist.h>
+
+/* A connection that has said nothing yet makes room before one whose handshake is under way. */
+enum tier { TIER_SILENT, TIER_HEARD, TIER__COUNT };
+
+struct prefix_key {
     uint8_t octets[16];
-    size_t n;
-    UT_hash_handle hh;
+    uint8_t len; /* octets of it that count */
 };
+
+/* The connections of a tier and a site, in order of their arrival. */
+struct queue {
+    struct gate_place *places;
+    size_t n;
+    struct prefix *next, *prev; /* sites with the same n */
+};
+
+struct prefix {
+    struct prefix_key key;
+    UT_hash_handle hh;
+    size_t n;
+    struct queue queues[TIER__COUNT]; /* of a site only */
+};
+
+/* Where a connection is counted. site: the /32 of an IPv4 address, the /48 of an IPv6 one. */
+struct gate_place {
+    struct connection *c;
+    struct prefix *source, *site;
+    enum tier tier;
+    struct gate_place *next, *prev;
+};
+
+/* Sites by the number of their connections in a tier; the head has had that number longest. */
+struct ranks {
+    struct prefix *at[GATE_HANDSHAKES_MAX + 1];
+    size_t most;
+};
+
+struct gate {
+    struct prefix *sources, *sites; /* uthash */
+    struct ranks ranks[TIER__COUNT];
+    size_t n;
+};
+
+struct gate *gate_new(void)
+{
+    return xcalloc(1, sizeof(struct gate));
+}
+
+struct gate *gate_free(struct gate *gate)
+{
+    free(gate);
+    return NULL;
+}
+
+size_t gate_count(const struct gate *gate)
+{
+    return gate->n;
+}
 
 struct address gate_prefix(const struct address *source)
 {
@@ -23,14 +77,108 @@ struct address gate_prefix(const struct address *source)
     return prefix;
 }
 
-static struct prefix *find(const struct edge *edge, const struct address *source)
+/* --- prefixes --------------------------------------------------------------------------------- */
+
+static struct prefix_key key_of(const struct address *source, uint8_t v6_len)
 {
-    struct address key = gate_prefix(source);
+    struct prefix_key key;
+
+    memset(&key, 0, sizeof(key));
+    key.len = address_is_v4(source) ? sizeof(key.octets) : v6_len;
+    memcpy(key.octets, source->octets, key.len);
+    return key;
+}
+
+static struct prefix_key source_key(const struct address *source)
+{
+    return key_of(source, 8);
+}
+
+static struct prefix_key site_key(const struct address *source)
+{
+    return key_of(source, 6);
+}
+
+static struct prefix *find(struct prefix *prefixes, struct prefix_key key)
+{
     struct prefix *found;
 
-    HASH_FIND(hh, edge->prefixes, key.octets, sizeof(key.octets), found);
+    HASH_FIND(hh, prefixes, &key, sizeof(key), found);
     return found;
 }
+
+static struct prefix *count_in(struct prefix **prefixes, struct prefix_key key)
+{
+    struct prefix *prefix = find(*prefixes, key);
+
+    if (!prefix) {
+        prefix = xcalloc(1, sizeof(*prefix));
+        prefix->key = key;
+        HASH_ADD(hh, *prefixes, key, sizeof(prefix->key), prefix);
+    }
+    prefix->n++;
+    return prefix;
+}
+
+static void count_out(struct prefix **prefixes, struct prefix *prefix)
+{
+    if (--prefix->n > 0)
+        return;
+    HASH_DEL(*prefixes, prefix);
+    free(prefix);
+}
+
+static size_t held(struct prefix *prefixes, struct prefix_key key)
+{
+    const struct prefix *prefix = find(prefixes, key);
+
+    return prefix ? prefix->n : 0;
+}
+
+/* --- ranks ------------------------------------------------------------------------------------ */
+
+static void rank_leave(struct ranks *ranks, struct prefix *site, enum tier tier)
+{
+    struct queue *queue = &site->queues[tier];
+
+    if (queue->n > 0)
+        DL_DELETE2(ranks->at[queue->n], site, queues[tier].prev, queues[tier].next);
+}
+
+static void rank_enter(struct ranks *ranks, struct prefix *site, enum tier tier)
+{
+    struct queue *queue = &site->queues[tier];
+
+    if (queue->n > 0)
+        DL_APPEND2(ranks->at[queue->n], site, queues[tier].prev, queues[tier].next);
+    if (queue->n > ranks->most)
+        ranks->most = queue->n;
+    while (ranks->most > 0 && !ranks->at[ranks->most])
+        ranks->most--;
+}
+
+static void queue_enter(struct gate *gate, struct gate_place *place, enum tier tier)
+{
+    struct queue *queue = &place->site->queues[tier];
+
+    place->tier = tier;
+    rank_leave(&gate->ranks[tier], place->site, tier);
+    DL_APPEND(queue->places, place);
+    queue->n++;
+    rank_enter(&gate->ranks[tier], place->site, tier);
+}
+
+static void queue_leave(struct gate *gate, struct gate_place *place)
+{
+    struct queue *queue = &place->site->queues[place->tier];
+
+    rank_leave(&gate->ranks[place->tier], place->site, place->tier);
+    DL_DELETE(queue->places, place);
+    queue->n--;
+    rank_enter(&gate->ranks[place->tier], place->site, place->tier);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
 
 /* A limit over all edges, shared out; never none. */
 static size_t share(const struct edge *edge, int64_t limit)
@@ -40,47 +188,71 @@ static size_t share(const struct edge *edge, int64_t limit)
     return part ? part : 1;
 }
 
-enum reason gate_check(const struct edge *edge, uint32_t listener, const struct address *source)
+/* The oldest of the site that holds the most, if that is more than the newcomer's holds. */
+static struct connection *find_victim(const struct gate *gate, const struct address *source)
+{
+    size_t own = held(gate->sites, site_key(source));
+
+    for (int tier = 0; tier < TIER__COUNT; tier++) {
+        const struct ranks *ranks = &gate->ranks[tier];
+        const struct prefix *site = ranks->at[ranks->most];
+
+        if (ranks->most > 0 && site->n > own)
+            return site->queues[tier].places->c;
+    }
+    return NULL;
+}
+
+enum reason gate_check(const struct edge *edge, uint32_t listener, const struct address *source,
+                       struct connection **ret_victim)
 {
     const struct config_listener *limits = &edge->role->config->listener[listener];
-    const struct prefix *prefix = find(edge, source);
+    const struct gate *gate = edge->gate;
+    size_t per_source = share(edge, limits->max_handshakes_per_source);
 
+    *ret_victim = NULL;
     if (edge->n_per_listener[listener] >= share(edge, limits->max_connections))
         return REASON_TOO_MANY_CONNECTIONS;
-    if (edge->n_handshakes >= share(edge, GATE_HANDSHAKES_MAX))
+    if (held(gate->sources, source_key(source)) >= per_source ||
+        held(gate->sites, site_key(source)) >= per_source * GATE_SITE_FACTOR)
         return REASON_TOO_MANY_HANDSHAKES;
-    if (prefix && prefix->n >= share(edge, limits->max_handshakes_per_source))
-        return REASON_TOO_MANY_HANDSHAKES;
-    return REASON_OK;
+    if (gate->n < share(edge, GATE_HANDSHAKES_MAX))
+        return REASON_OK;
+    *ret_victim = find_victim(gate, source);
+    return *ret_victim ? REASON_OK : REASON_TOO_MANY_HANDSHAKES;
 }
 
 void gate_enter(struct connection *c)
 {
-    struct edge *edge = c->edge;
-    struct prefix *prefix = find(edge, &c->source);
+    struct gate *gate = c->edge->gate;
+    struct gate_place *place = xcalloc(1, sizeof(*place));
 
-    if (!prefix) {
-        struct address key = gate_prefix(&c->source);
+    place->c = c;
+    place->source = count_in(&gate->sources, source_key(&c->source));
+    place->site = count_in(&gate->sites, site_key(&c->source));
+    gate->n++;
+    queue_enter(gate, place, TIER_SILENT);
+    c->place = place;
+}
 
-        prefix = xcalloc(1, sizeof(*prefix));
-        memcpy(prefix->octets, key.octets, sizeof(key.octets));
-        HASH_ADD(hh, edge->prefixes, octets, sizeof(prefix->octets), prefix);
-    }
-    prefix->n++;
-    edge->n_handshakes++;
-    c->prefix = prefix;
+void gate_heard(struct connection *c)
+{
+    if (!c->place || c->place->tier == TIER_HEARD)
+        return;
+    queue_leave(c->edge->gate, c->place);
+    queue_enter(c->edge->gate, c->place, TIER_HEARD);
 }
 
 void gate_leave(struct connection *c)
 {
-    struct prefix *prefix = c->prefix;
+    struct gate *gate = c->edge->gate;
 
-    if (!prefix)
+    if (!c->place)
         return;
-    c->prefix = NULL;
-    c->edge->n_handshakes--;
-    if (--prefix->n > 0)
-        return;
-    HASH_DEL(c->edge->prefixes, prefix);
-    free(prefix);
+    queue_leave(gate, c->place);
+    count_out(&gate->sources, c->place->source);
+    count_out(&gate->sites, c->place->site);
+    gate->n--;
+    free(c->place);
+    c->place = NULL;
 }

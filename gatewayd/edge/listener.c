@@ -98,12 +98,21 @@ static void refuse(struct edge *edge, uint32_t listener, const struct address *s
     preauth_tell(edge, &event);
 }
 
+static void make_room(struct edge *edge, struct connection *victim)
+{
+    edge->counters.refused++;
+    preauth_tell_connection(victim, REASON_TOO_MANY_HANDSHAKES, "dropped to make room",
+                            (struct bytes){NULL, 0});
+    (void)connection_end(victim, REASON_TOO_MANY_HANDSHAKES, LAST_WORD_NONE);
+}
+
 /* False: nothing more to accept now. */
 static bool accept_one(struct listening *listening, uint32_t index)
 {
     struct edge *edge = listening->edge;
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
+    struct connection *victim;
     struct address source;
     enum reason reason;
     int fd = accept4(listening->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -115,7 +124,9 @@ static bool accept_one(struct listening *listening, uint32_t index)
     if (fd < 0)
         return errno == EINTR || errno == ECONNABORTED;
     source = address_from_sockaddr((struct sockaddr *)&sa, len);
-    reason = gate_check(edge, index, &source);
+    reason = gate_check(edge, index, &source, &victim);
+    if (victim)
+        make_room(edge, victim);
     if (reason == REASON_OK) {
         connection_begin(edge, index, fd, &source);
         return true;

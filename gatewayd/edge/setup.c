@@ -7,6 +7,7 @@
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/farewell.h"
+#include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
@@ -48,6 +49,7 @@ void *edge_create(struct role *role)
     edge->signer = signer_of(edge);
     wire_init(&edge->wire);
     edge->preauth = preauth_new(edge);
+    edge->gate = gate_new();
     listener_init(edge);
     live_init(edge);
     relay_init(edge);

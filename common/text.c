@@ -116,7 +116,7 @@ bool text_u64(struct bytes text, uint64_t *ret_value)
 bool text_duration_s(struct bytes text, int64_t *ret_seconds)
 {
     static const struct {
-        char unit;
+        uint8_t unit;
         int64_t seconds;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
     uint64_t number;

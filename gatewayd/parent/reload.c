@@ -140,9 +140,9 @@ static void take_load_errors(struct parent *parent)
 /* What a refused reload said of files that load now is no longer so. */
 static void drop_mended(struct parent *parent)
 {
-    for (uint8_t kind = 0; kind < LOADED__COUNT; kind++)
+    for (unsigned kind = 0; kind < LOADED__COUNT; kind++)
         if (!parent->loading.stopped[kind])
-            load_errors_drop(&parent->reload_errors, kind);
+            load_errors_drop(&parent->reload_errors, (uint8_t)kind);
 }
 
 /* The candidate takes the place of the configuration, which comes back if a process refuses. */

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2119
 # Promise: the directory process, sandboxed, follows a real slapd over ldapi, StartTLS with a password and ldaps with its
 # own certificate; the host's NSS file and the replica on disk follow; a start without a server knows what it knew; a
 # file: directory is taken again when it changes, and a broken one leaves what was there.

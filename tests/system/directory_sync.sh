@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086,SC2053,SC2034 # $SIMPLE is several words, the right side of is() a pattern
 # The directory is followed: real slapd with syncprov and memberof, private, on loopback. What changes there is seen
 # within a second, what is lost comes back within ten, and no server makes users vanish or appear by failing.
 #

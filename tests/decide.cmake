@@ -1,5 +1,5 @@
 # Tests of gatewayd/decide.
-foreach(name der identity identity_cache ledger local_server locks mapping proxy_send registry upstream)
+foreach(name der identity identity_cache ledger local_server locks mapping proxy_send registry strangers upstream)
     unit_test(${name} USES mtls::gatewayd_core)
 endforeach()
 foreach(name decide decide_logins)

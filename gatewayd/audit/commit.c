@@ -39,6 +39,7 @@ struct commit {
     struct error state;
     bool recovered, distrust; /* distrust: a part of the log could not be made durable */
     bool reserve, waits, tell_ack, overflow;
+    bool low, low_told; /* little room is left */
     uint64_t n_records, n_batches;
     int64_t longest_us;
 };
@@ -312,13 +313,16 @@ static void set_state(struct commit *commit, const struct error *state)
     bool changed = commit->state.reason != state->reason;
 
     commit->state = *state;
-    if (!changed)
+    if (!changed && commit->low == commit->low_told)
         return;
-    if (state->reason == REASON_OK)
+    commit->low_told = commit->low;
+    if (!changed)
+        log_event(LOG_LEVEL_WARNING, "audit_room", "low=%s", commit->low ? "true" : "false");
+    else if (state->reason == REASON_OK)
         log_event(LOG_LEVEL_INFO, "audit_available", "file=%s", commit->segment.name);
     else
         log_error("audit_unavailable", state, "%s", "");
-    commit->calls->state(commit->context, state);
+    commit->calls->state(commit->context, state, commit->low);
 }
 
 static void tell_ack(struct commit *commit)
@@ -350,9 +354,16 @@ static void flush(struct commit *commit, uint64_t segment_size, bool even_empty)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+static void look_for_room(struct commit *commit)
+{
+    commit->low =
+        segment_room_below(&commit->segment, commit->low ? COMMIT_LOW_OVER : COMMIT_LOW_WATER);
+}
+
 void commit_start(struct commit *commit, uint64_t segment_size)
 {
     commit->reserve = segment_reserve_make(&commit->segment);
+    look_for_room(commit);
     flush(commit, segment_size, true);
 }
 
@@ -370,13 +381,19 @@ void commit_tick(struct commit *commit, uint64_t segment_size)
         if (commit->reserve)
             report(commit, "full", REASON_OK, "there is room again");
     }
+    look_for_room(commit);
     if (commit->waits || commit->n_pending > 0)
         flush(commit, segment_size, commit->segment.fd < 0);
+    else if (commit->low != commit->low_told) {
+        struct error same = commit->state;
+
+        set_state(commit, &same);
+    }
 }
 
 void commit_tell(struct commit *commit)
 {
-    commit->calls->state(commit->context, &commit->state);
+    commit->calls->state(commit->context, &commit->state, commit->low);
     commit->tell_ack = true;
     tell_ack(commit);
 }
@@ -394,6 +411,7 @@ struct commit_counters commit_counters(struct commit *commit)
         .pending = commit->n_pending,
         .longest_us = commit->longest_us,
         .available = commit->state.reason == REASON_OK,
+        .low = commit->low,
         .file = commit->segment.name,
     };
 

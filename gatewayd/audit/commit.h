@@ -10,19 +10,21 @@ enum {
     COMMIT_BATCH_MAX = 4 << 20,    /* octets of lines in one write; more go in the next */
     COMMIT_PENDING_MAX = 64 << 20, /* octets of records kept while the disk does not take them */
     COMMIT_RETRY_S = 1,            /* between attempts while it does not */
+    COMMIT_LOW_WATER = 8 << 20,    /* octets free: below, only records that must be are written */
+    COMMIT_LOW_OVER = 10 << 20,    /* and this much ends that */
 };
 
 struct commit_calls {
     /* This record and all before it are durable. */
     void (*acked)(void *context, uint64_t epoch, uint64_t counter);
-    /* Changed: OK, or AUDIT_UNAVAILABLE with the error. */
-    void (*state)(void *context, const struct error *state);
+    /* Changed: OK, or AUDIT_UNAVAILABLE with the error. low: see COMMIT_LOW_WATER. */
+    void (*state)(void *context, const struct error *state, bool low);
 };
 
 struct commit_counters {
     uint64_t records, batches, pending;
     int64_t longest_us; /* of one batch, since the last call of commit_counters */
-    bool available;
+    bool available, low;
     const char *file; /* borrowed until the next flush */
 };
 

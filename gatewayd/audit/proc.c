@@ -98,10 +98,10 @@ static void acked(void *context, uint64_t epoch, uint64_t counter)
         log_event(LOG_LEVEL_WARNING, "ack_not_sent", "%s", "");
 }
 
-static void state_changed(void *context, const struct error *state)
+static void state_changed(void *context, const struct error *state, bool low)
 {
     struct channel *decide = role_channel(context, PROCESS_DECIDE, 0);
-    struct message_audit_state message = {.reason = state->reason};
+    struct message_audit_state message = {.reason = state->reason, .low = low};
 
     if (state->reason != REASON_OK)
         message.detail = bytes_of(state->detail);
@@ -150,10 +150,11 @@ static void send_counters(struct role *role)
 
     (void)snprintf(text, sizeof(text),
                    "{\"available\":%s,\"batches\":%llu,\"file\":\"%s\",\"longest_commit_us\":%lld,"
+                   "\"low\":%s,"
                    "\"pending\":%llu,\"records\":%llu}",
                    now.available ? "true" : "false", (unsigned long long)now.batches, now.file,
-                   (long long)now.longest_us, (unsigned long long)now.pending,
-                   (unsigned long long)now.records);
+                   (long long)now.longest_us, now.low ? "true" : "false",
+                   (unsigned long long)now.pending, (unsigned long long)now.records);
     if (strcmp(text, audit->counters) == 0)
         return;
     memcpy(audit->counters, text, sizeof(text));

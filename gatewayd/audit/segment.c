@@ -8,12 +8,24 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char reserve_name[] = "reserve";
 enum { SEGMENT_MODE = 0640 };
 
-const struct segment_disk segment_real_disk = {.write = write, .sync = fdatasync};
+static bool real_room(int dir_fd, uint64_t *ret_octets)
+{
+    struct statfs fs;
+
+    if (fstatfs(dir_fd, &fs) != 0)
+        return false;
+    *ret_octets = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    return true;
+}
+
+const struct segment_disk segment_real_disk = {
+    .write = write, .sync = fdatasync, .room = real_room};
 
 void segment_init(struct segment *segment, int dir_fd, const struct segment_disk *disk)
 {
@@ -138,6 +150,13 @@ const char *segment_damage(const struct segment *segment)
     if ((uint64_t)open_file.st_size < segment->size)
         return "the file was cut";
     return (uint64_t)open_file.st_size > segment->size ? "somebody else wrote to the file" : NULL;
+}
+
+bool segment_room_below(const struct segment *segment, uint64_t octets)
+{
+    uint64_t room;
+
+    return segment->disk->room(segment->dir_fd, &room) && room < octets;
 }
 
 bool segment_reserve_make(const struct segment *segment)

@@ -15,6 +15,7 @@ enum { SEGMENT_RESERVE = 1 << 20 }; /* octets kept free, so that "the disk is fu
 struct segment_disk {
     ssize_t (*write)(int fd, const void *at, size_t len);
     int (*sync)(int fd);
+    bool (*room)(int dir_fd, uint64_t *ret_octets); /* free for us; false: unknown */
 };
 extern const struct segment_disk segment_real_disk;
 
@@ -46,6 +47,8 @@ bool segment_append(struct segment *segment, struct bytes lines, bool *ret_full,
 /* NULL when the file is as we left it, else what has happened to it, in static words. */
 const char *segment_damage(const struct segment *segment);
 void segment_close(struct segment *segment);
+/* Whether less than `octets` are free for new lines; false when the disk does not say. */
+bool segment_room_below(const struct segment *segment, uint64_t octets);
 /* The reserve: made once, given up when the disk is full, made again when there is room. */
 bool segment_reserve_make(const struct segment *segment) MUST_CHECK;
 bool segment_reserve_release(const struct segment *segment) MUST_CHECK;

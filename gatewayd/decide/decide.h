@@ -8,6 +8,7 @@
 #include "gatewayd/decide/locks.h"
 #include "gatewayd/decide/mapping.h"
 #include "gatewayd/decide/sessions.h"
+#include "gatewayd/decide/strangers.h"
 #include "gatewayd/decide/status.h"
 #include "gatewayd/shared/role.h"
 #include "policy/policy.h"
@@ -52,6 +53,7 @@ struct decide {
     struct registry *registry;
     struct sessions *sessions;
     struct ledger *ledger;
+    struct strangers *strangers;
     struct locks *locks; /* NULL: no file was given */
     struct upstreams *upstreams;
     struct local_server *pam, *control;
@@ -139,7 +141,10 @@ bool record_session(struct session *session, enum record_event event,
                     const struct record_extra *extra);
 /* An event without a session: admin, cfg, a pass of the re-evaluation. */
 bool record_event(struct decide *decide, enum record_event event, const struct record_extra *extra);
+/* A client that was refused before it had an identity: a record, or a count (strangers.h). */
 void record_preauth(struct decide *decide, const struct message_preauth_denied *msg);
+/* Once a second: records of what was counted. */
+void record_preauth_counts(struct decide *decide);
 /* A session of the decide before, of which only the registry is left. */
 bool record_lost(struct decide *decide, const struct registry_record *record, enum reason reason,
                  struct ledger_wait *wait);

@@ -9,7 +9,12 @@
 
 #include <stdio.h>
 
-enum { JSON_MAX = 24 * 1024, TEXT_MAX = 1024, SCRATCH = 16 };
+enum {
+    JSON_MAX = 24 * 1024,
+    TEXT_MAX = 1024,
+    SCRATCH = 16,
+    STRANGER_TEXT_MAX = 256, /* octets of a text that a client without identity has chosen */
+};
 
 /* A record in the making, with the memory that its fields point into. */
 struct draft {
@@ -249,29 +254,84 @@ bool record_event(struct decide *decide, enum record_event event, const struct r
     return written;
 }
 
-void record_preauth(struct decide *decide, const struct message_preauth_denied *msg)
-{
-    struct draft *draft = new_draft();
-    struct identity *identity = NULL;
-    char detail[TEXT_MAX];
-    struct error err;
+/* --- clients without identity ----------------------------------------------------------------- */
 
+/* At most STRANGER_TEXT_MAX octets of a text, whole characters. */
+static struct bytes clean_start(struct draft *draft, struct bytes text)
+{
+    if (text.len > STRANGER_TEXT_MAX) {
+        text.len = STRANGER_TEXT_MAX;
+        while (text.len > 0 && (text.at[text.len] & 0xc0) == 0x80)
+            text.len--;
+    }
+    return clean(draft, text);
+}
+
+/* Nobody vouches for what it says: enough to find the certificate, and not more. */
+static void set_unverified(struct draft *draft, const struct identity *identity)
+{
+    draft->record.cert_sha256 = identity->sha256;
+    draft->record.cert_subject = clean_start(draft, identity_text(identity, "subject"));
+    draft->record.cert_issuer = clean_start(draft, identity_text(identity, "issuer"));
+}
+
+static enum reason known_reason(uint32_t reason)
+{
+    return reason < REASON__COUNT ? (enum reason)reason : REASON_MSG_MALFORMED;
+}
+
+static void set_denied(struct draft *draft, enum reason reason, const struct address *source)
+{
     draft->record.ev = bytes_of("deny");
     draft->record.decision = bytes_of("deny");
-    (void)snprintf(detail, sizeof(detail), "%.*s",
-                   (int)(msg->detail.len > 900 ? 900 : msg->detail.len),
-                   (const char *)msg->detail.at);
-    set_reason(draft, (enum reason)msg->reason, detail);
-    address_format_port(&msg->source, draft->source);
+    set_reason(draft, reason, "");
+    if (!source->known)
+        return;
+    if (source->port)
+        address_format_port(source, draft->source);
+    else
+        address_format(source, draft->source);
     draft->record.src = bytes_of(draft->source);
-    draft->record.tls_sni = clean(draft, msg->sni);
+}
+
+void record_preauth(struct decide *decide, const struct message_preauth_denied *msg)
+{
+    AUTO(identity_unrefp) struct identity *identity = NULL;
+    enum reason reason = known_reason(msg->reason);
+    struct draft *draft;
+    struct error err;
+
+    if (!strangers_may_record(decide->strangers, clock_monotonic_ms(), reason, &msg->source,
+                              msg->count))
+        return;
+    draft = new_draft();
+    set_denied(draft, reason, &msg->source);
+    draft->record.detail = clean_start(draft, msg->detail);
+    draft->record.tls_sni = clean_start(draft, msg->sni);
     draft->record.listener = clean(draft, msg->listener_name);
     draft->record.count = msg->count;
-    if (msg->leaf.len > 0 && identity_cache_get(decide->identities, msg->leaf, &identity, &err))
-        set_certificate(draft, identity);
+    /* Not through the cache: strangers would push out those who may come in. */
+    if (msg->leaf.len > 0 && identity_extract(msg->leaf, &identity, &err))
+        set_unverified(draft, identity);
     (void)ledger_write(decide->ledger, &draft->record, false, NULL); /* a loss is counted there */
     clear_draft(draft);
-    (void)identity_unref(identity);
+}
+
+void record_preauth_counts(struct decide *decide)
+{
+    struct strangers_count count;
+
+    while (strangers_next(decide->strangers, &count)) {
+        struct draft *draft = new_draft();
+
+        set_denied(draft, count.reason, &count.network);
+        draft->record.detail =
+            bytes_of(count.network.known ? "clients of this network, counted"
+                                         : "clients of several networks, counted");
+        draft->record.count = count.n;
+        (void)ledger_write(decide->ledger, &draft->record, false, NULL); /* as above */
+        clear_draft(draft);
+    }
 }
 
 bool record_lost(struct decide *decide, const struct registry_record *record, enum reason reason,

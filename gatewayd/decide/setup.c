@@ -34,6 +34,7 @@ void *decide_create(struct role *role)
     decide->sessions = sessions_new();
     decide->data = data_new(decide);
     decide->resume = resume_new(decide);
+    decide->strangers = strangers_new(clock_monotonic_ms());
     decide->reevaluate = reevaluate_new(decide);
     decide->directory_state = REASON_DIRECTORY_UNREACHABLE; /* nobody has said anything yet */
     return decide;
@@ -173,6 +174,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     send_counters(timer->data);
+    record_preauth_counts(timer->data);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -331,6 +333,7 @@ void decide_audit_state(struct decide *decide, const struct message_audit_state 
         log_event(state == REASON_OK ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "audit_state",
                   "reason=%s detail=%s", reason_name(state), log_quoted(msg->detail));
     ledger_set_state(decide->ledger, state);
+    strangers_set_low(decide->strangers, msg->low);
     if (state != REASON_OK && decide->role->config->audit->on_loss == CONFIG_ON_LOSS_KILL)
         sessions_each(decide->sessions, end_for_audit, NULL);
 }
@@ -344,6 +347,7 @@ void decide_destroy(struct decide *decide)
     (void)sessions_free(decide->sessions);
     (void)reevaluate_free(decide->reevaluate);
     (void)resume_free(decide->resume);
+    (void)strangers_free(decide->strangers);
     (void)data_free(decide->data);
     (void)replica_free(decide->replica);
     (void)policy_free(decide->policy);

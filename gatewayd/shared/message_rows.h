@@ -174,6 +174,7 @@ END_MESSAGE(ACK)
 MESSAGE(AUDIT_STATE, audit_state, AUDIT, DECIDE, 0)
 FIELD(audit_state, U32, reason, "OK, or AUDIT_UNAVAILABLE: deny at once, keep the records")
 FIELD(audit_state, TEXT, detail, "")
+FIELD(audit_state, FLAG, low, "little room is left: no records of clients without identity, only their number")
 END_MESSAGE(AUDIT_STATE)
 
 /* --- directory and decide --------------------------------------------------------------------- */

@@ -23,10 +23,11 @@ static void acked(void *context, uint64_t epoch, uint64_t counter)
     *(uint64_t *)context = counter;
 }
 
-static void state(void *context, const struct error *now)
+static void state(void *context, const struct error *now, bool low)
 {
     (void)context;
     (void)now;
+    (void)low;
 }
 
 static const struct commit_calls calls = {acked, state};

@@ -30,6 +30,7 @@ static struct {
     int write_errno;
     int short_writes; /* so many writes take only the first octets */
     int sync_errors;
+    uint64_t room; /* octets free; 0: plenty */
 } disk_plan;
 
 static ssize_t plan_write(int fd, const void *at, size_t len)
@@ -58,7 +59,14 @@ static int plan_sync(int fd)
     return fdatasync(fd);
 }
 
-static const struct segment_disk disk = {plan_write, plan_sync};
+static bool plan_room(int dir_fd, uint64_t *ret_octets)
+{
+    (void)dir_fd;
+    *ret_octets = disk_plan.room;
+    return disk_plan.room != 0;
+}
+
+static const struct segment_disk disk = {plan_write, plan_sync, plan_room};
 
 /* --- a house for one log ---------------------------------------------------------------------- */
 
@@ -68,6 +76,7 @@ struct house {
     struct commit *commit;
     uint64_t acked_epoch, acked;
     enum reason state;
+    bool low;
     unsigned states;
 };
 
@@ -80,11 +89,12 @@ static void acked(void *context, uint64_t epoch, uint64_t counter)
     house->acked = counter;
 }
 
-static void state(void *context, const struct error *now)
+static void state(void *context, const struct error *now, bool low)
 {
     struct house *house = context;
 
     house->state = now->reason;
+    house->low = low;
     house->states++;
 }
 
@@ -364,6 +374,38 @@ static void append_to_last(const struct house *house, const char *text)
     close(fd);
 }
 
+static void little_room_is_told(void **context)
+{
+    static const struct {
+        uint64_t room;
+        bool low, told;
+    } steps[] = {
+        {COMMIT_LOW_WATER, false, false},
+        {COMMIT_LOW_WATER - 1, true, true},
+        {COMMIT_LOW_WATER - 2, true, false},
+        {COMMIT_LOW_OVER - 1, true, false}, /* not back and forth */
+        {COMMIT_LOW_OVER, false, true},
+    };
+    struct house *house = *context;
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        unsigned states = house->states;
+
+        disk_plan.room = steps[i].room;
+        commit_tick(house->commit, SIZE);
+        assert_int_equal(house->low, steps[i].low);
+        assert_int_equal(house->states - states, steps[i].told ? 1 : 0);
+        assert_int_equal(house->state, REASON_OK);
+    }
+    disk_plan.room = 1;
+    put(house, 7, 1); /* a record that comes all the same is written */
+    commit_tick(house->commit, SIZE);
+    assert_true(house->low);
+    assert_int_equal(house->acked, 1);
+    restart(house);
+    assert_true(house->low);
+}
+
 static void a_torn_line_is_set_aside(void **context)
 {
     struct house *house = *context;
@@ -604,6 +646,7 @@ int main(void)
         TEST(another_epoch_begins_again),
         TEST(records_that_never_came_are_noted),
         TEST(what_is_no_record_leaves_a_line),
+        TEST(little_room_is_told),
         TEST(a_torn_line_is_set_aside),
         TEST(a_file_without_a_line_is_removed),
         TEST(a_large_file_is_followed_by_another),

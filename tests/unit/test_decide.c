@@ -301,6 +301,35 @@ static void test_refused_handshake(void **state)
     world_free(world);
 }
 
+/* What nobody vouches for is short in the log, and a flood of it is counted. */
+static void test_strangers(void **state)
+{
+    struct world *world = world_new(allow_staff);
+    struct message_preauth_denied msg = {.listener_name = bytes_of("main"),
+                                         .sni = bytes_of("x"),
+                                         .reason = REASON_CERT_UNKNOWN_CA,
+                                         .count = 1};
+    struct message_audit_state low = {.reason = REASON_OK, .low = true};
+    struct error err;
+    size_t before = world_count(world, "deny");
+
+    (void)state;
+    assert_true(address_parse(bytes_of("192.0.2.77"), &msg.source, &err));
+    assert_true(channel_send(world->audit, MESSAGE_AUDIT_STATE, &low, -1));
+    world_wait(world, 20);
+    for (int i = 0; i < 300; i++)
+        assert_true(channel_send(world->edge, MESSAGE_PREAUTH_DENIED, &msg, -1));
+    world_wait(world, 1200);
+    assert_int_equal(world_count(world, "deny"), before);
+    assert_int_equal(world_connect(world, 1, ALICE, "echo")->reason, REASON_OK);
+    low.low = false;
+    assert_true(channel_send(world->audit, MESSAGE_AUDIT_STATE, &low, -1));
+    world_wait(world, 1200);
+    assert_int_equal(world_count(world, "deny"), before + 1);
+    assert_int_equal(world_last(world, "deny")->count, 300);
+    world_free(world);
+}
+
 /* --- judged again ----------------------------------------------------------------------------- */
 
 static bool ended(struct world *world)
@@ -1026,6 +1055,7 @@ int main(void)
         cmocka_unit_test(test_old_trust_is_verified_again),
         cmocka_unit_test(test_whoami),
         cmocka_unit_test(test_refused_handshake),
+        cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_group_change),
         cmocka_unit_test(test_user_removed),
         cmocka_unit_test(test_policy_change),

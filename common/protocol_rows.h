@@ -46,7 +46,7 @@ REQUEST(CTL_LOCK_ADD, 38, CONTROL, SENDER_LOCK, 5000)
 REQUEST(CTL_LOCK_LIST, 39, CONTROL, SENDER_READ, 5000)
 REQUEST(CTL_LOCK_REMOVE, 40, CONTROL, SENDER_LOCK, 5000)
 
-REPLY(ALLOW, 128)       /* AUTH_TUNNEL: grant, real_rhost, identity; ACCOUNT: max_lifetime_s */
+REPLY(ALLOW, 128)       /* AUTH_TUNNEL: grant, real_rhost, identity; ACCOUNT: uid, max_lifetime_s */
 REPLY(DENY, 129)        /* reason, text, session */
 REPLY(NONE, 130)        /* there is no proof of this kind: another method may be tried */
 REPLY(EXPIRED, 131)     /* like DENY: certificate, account or time window are over */
@@ -81,6 +81,7 @@ FIELD(22, version_max, NUMBER, 255, PLAIN, "newest protocol version served")
 FIELD(23, generation, NUMBER, UINT64_MAX - 1, PLAIN, "counts configurations of the daemon")
 FIELD(24, count, NUMBER, UINT64_MAX - 1, PLAIN, "how many sessions or locks were meant or changed")
 FIELD(25, observe, NUMBER, 1, PLAIN, "1: the module is in observe mode and will not follow the verdict")
+FIELD(26, uid, NUMBER, 4294967294, CRITICAL, "uid that the login must have on the host; left out where the login is not the account")
 /* Filters of CTL_SESSIONS and CTL_SESSION_KILL; all that are given must hold. */
 FIELD(32, rule, TEXT, 256, CRITICAL, "policy rule that allowed the session")
 FIELD(33, certificate, TEXT, 64, CRITICAL, "SHA-256 of the certificate, lower hex")

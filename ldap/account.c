@@ -153,6 +153,25 @@ static bool name_check(const struct replica *replica, const struct replica_entry
            refuse(draft, REASON_ACCOUNT_INVALID, "the DN may not be used");
 }
 
+/* The host's accounts are its own: an entry with the name or the id of one would be that one. */
+static bool local_check(const struct replica *replica, struct draft *draft)
+{
+    const struct local_names *users = replica->options.local_users;
+    const struct local_names *groups = replica->options.local_groups;
+
+    if (!local_names_known(users) || !local_names_known(groups))
+        return refuse(draft, REASON_ACCOUNT_INVALID, "the accounts of this host are not known");
+    if (local_names_has(users, draft->name))
+        return refuse(draft, REASON_ACCOUNT_INVALID, "%.*s is an account of this host",
+                      (int)draft->name.len, draft->name.at);
+    if (local_names_has_id(users, draft->uid))
+        return refuse(draft, REASON_ACCOUNT_INVALID, "uid %u is an account of this host",
+                      draft->uid);
+    if (local_names_has_id(groups, draft->gid))
+        return refuse(draft, REASON_ACCOUNT_INVALID, "gid %u is a group of this host", draft->gid);
+    return true;
+}
+
 static bool ids_check(const struct replica *replica, const struct replica_entry *entry,
                       struct draft *draft)
 {
@@ -242,8 +261,7 @@ static size_t groups_len(const struct replica *replica, const struct closure *cl
     return len;
 }
 
-/* 0 when there is none that may be used. */
-static uint32_t group_gid(const struct replica *replica, const struct replica_entry *group)
+static uint32_t written_gid(const struct replica *replica, const struct replica_entry *group)
 {
     struct entry_values gid = entry_role(&replica->attributes, group, ROLE_GROUP_GID);
     uint32_t id = 0;
@@ -251,6 +269,27 @@ static uint32_t group_gid(const struct replica *replica, const struct replica_en
     if (gid.n != 1 || !id_parse(values_get(gid, 0), replica->options.min_id, &id))
         return 0;
     return id;
+}
+
+/* Groups that sudoers and daemons give rights to by name, also where the host has none of them. */
+static const char *const powerful_groups[] = {"root", "sudo", "wheel", "docker"};
+
+bool replica_group_is_local(const struct replica *replica, const struct replica_entry *entry)
+{
+    struct bytes name = entry_name(&replica->attributes, entry, ROLE_GROUP_NAME);
+    uint32_t gid = written_gid(replica, entry);
+
+    for (size_t i = 0; i < ARRAY_LEN(powerful_groups); i++)
+        if (text_equal_nocase(name, bytes_of(powerful_groups[i])))
+            return true;
+    return local_names_has(replica->options.local_groups, name) ||
+           (gid != 0 && local_names_has_id(replica->options.local_groups, gid));
+}
+
+/* 0 when there is none that may be used. */
+static uint32_t group_gid(const struct replica *replica, const struct replica_entry *group)
+{
+    return replica_group_is_local(replica, group) ? 0 : written_gid(replica, group);
 }
 
 bool replica_group(const struct replica *replica, const struct replica_entry *entry,
@@ -319,7 +358,7 @@ struct account *replica_account(const struct replica *replica, const struct repl
     draft.shell = shell_of(&replica->attributes, entry);
     gecos_fill(&replica->attributes, entry, draft.gecos);
     if (!name_check(replica, entry, &draft) || !ids_check(replica, entry, &draft) ||
-        !groups_check(replica, entry, &draft))
+        !local_check(replica, &draft) || !groups_check(replica, entry, &draft))
         state.until_s = REPLICA_NEVER;
     else if (state.reason != REASON_OK)
         (void)refuse(&draft, state.reason, "%s", state.detail);

@@ -7,6 +7,7 @@
  */
 #include "common/error.h"
 #include "common/writer.h"
+#include "ldap/local_names.h"
 
 enum {
     REPLICA_DN_MAX = 2048,         /* octets of a DN; our choice, real ones have 60-120 */
@@ -39,6 +40,9 @@ struct replica_options {
     /* Attributes to keep and index beyond the table: what the mappings' `find` names. Copied. */
     char extra[REPLICA_EXTRA_MAX][REPLICA_ATTRIBUTE_MAX];
     size_t n_extra;
+    /* What the host has itself and no entry may be: its accounts, its groups. Borrowed, and looked
+     * at anew with each question; NULL: the replica serves no host. */
+    const struct local_names *local_users, *local_groups;
 };
 
 /* One entry as a feed brings it; all octets are borrowed. Attributes may repeat. */
@@ -60,7 +64,7 @@ struct replica_affected {
 
 struct account_group {
     const char *name;
-    uint32_t gid; /* 0: the group has no gid that may be used (none, or below min_id) */
+    uint32_t gid; /* 0: no gid that may be used: none, below min_id, or the group is the host's */
 };
 
 /* Who a user entry is at one moment; immutable, independent of the replica once made. */
@@ -134,6 +138,9 @@ bool account_in_group(const struct account *account, struct bytes name);
 /* Name and gid of a group entry, checked as for accounts; false when it has no usable name. */
 bool replica_group(const struct replica *replica, const struct replica_entry *entry,
                    struct account_group *ret_group, char ret_name[REPLICA_GROUP_NAME_MAX + 1]);
+/* Whether its name or gid is one of the host, or its name one that hosts give rights to: such a
+ * group is a name for policies and nothing else. */
+bool replica_group_is_local(const struct replica *replica, const struct replica_entry *entry);
 size_t replica_count(const struct replica *replica, enum replica_kind kind);
 /* Every entry of the kind, until `each` returns false. It must not change the replica. */
 void replica_each(const struct replica *replica, enum replica_kind kind,

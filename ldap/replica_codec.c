@@ -163,7 +163,10 @@ static bool header_decode(struct reader *r, const struct replica_options *expect
                           struct replica_options *ret_options, int64_t *ret_as_of_ms,
                           struct error *err)
 {
-    struct replica_options options = {.schema = expected->schema, .min_id = expected->min_id};
+    struct replica_options options = {.schema = expected->schema,
+                                      .min_id = expected->min_id,
+                                      .local_users = expected->local_users,
+                                      .local_groups = expected->local_groups};
     uint32_t magic = reader_u32(r);
     struct bytes schema = reader_block16(r);
     int64_t as_of_ms = (int64_t)reader_u64(r);

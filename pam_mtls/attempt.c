@@ -9,6 +9,7 @@
 #include "pam_mtls/scope.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <security/pam_ext.h>
 #include <stdio.h>
 #include <syslog.h>
@@ -17,7 +18,8 @@
 enum {
     TEXT_SHOWN_MAX = 512, /* octets of the daemon's sentence */
     BOOT_ID_LEN = 36,
-    QUOTED_MAX = 64, /* octets of a name in the log */
+    PASSWD_MAX = 16384, /* octets of an account's texts; ours have less than 1 KiB */
+    QUOTED_MAX = 64,    /* octets of a name in the log */
 };
 
 static const char *const phase_names[] = {"?", "auth", "account", "open_session", "close_session"};
@@ -112,6 +114,23 @@ static bool login_fits(const struct attempt *attempt, const struct protocol_mess
     return reply->login.len == 0 || bytes_equal(reply->login, bytes_of(attempt->user));
 }
 
+/* Whom the host logs in under that name must be the account that was judged: a local account of the
+ * same name is somebody else. */
+static bool uid_fits(const struct attempt *attempt, const struct protocol_message *reply,
+                     struct error *err)
+{
+    struct passwd user, *found = NULL;
+    char room[PASSWD_MAX];
+
+    if (reply->uid == PROTOCOL_NO_NUMBER)
+        return true;
+    if (getpwnam_r(attempt->user, &user, room, sizeof(room), &found) == 0 && found &&
+        found->pw_uid == reply->uid)
+        return true;
+    return err_set(err, REASON_WRONG_LOGIN, "the host has another uid, not %u",
+                   (unsigned)reply->uid);
+}
+
 /*
  * sshd on a unix socket says "UNKNOWN": those who log the address or match on it get the real one.
  * Denied ones too: libpam's audit asks DNS for a host that is no address, and the user waits.
@@ -171,6 +190,8 @@ static enum event judge(pam_handle_t *pamh, int flags, const struct attempt *att
 
     note_reply(reply, err);
     if (event == EVENT_ALLOW && !login_fits(attempt, reply))
+        return EVENT_WRONG_USER;
+    if (event == EVENT_ALLOW && !uid_fits(attempt, reply, err))
         return EVENT_WRONG_USER;
     if (attempt->phase == PHASE_AUTH && !set_real_rhost(pamh, reply->real_rhost))
         return EVENT_NO_MEMORY;

@@ -5,6 +5,7 @@
 #include "gatewayd/decide/data.h"
 
 #include "common/log.h"
+#include "gatewayd/shared/local_names_read.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -33,6 +34,7 @@ struct data {
     struct waiting *first, **last;
     size_t n_waiting;
     ev_timer slice;
+    struct local_names *local_users, *local_groups; /* borrowed by the replica */
 };
 
 /* --- policy and trust ------------------------------------------------------------------------- */
@@ -172,8 +174,24 @@ static bool replica_options_of(const struct decide *decide, struct replica_optio
     if (!directory || (size_t)directory->schema >= ARRAY_LEN(schemas))
         return err_set(err, REASON_CONFIG_MISSING, "no directory is configured");
     *ret_options = (struct replica_options){.schema = schemas[directory->schema],
-                                            .min_id = (uint32_t)directory->min_id};
+                                            .min_id = (uint32_t)directory->min_id,
+                                            .local_users = decide->data->local_users,
+                                            .local_groups = decide->data->local_groups};
     return mapping_replica_options(decide->role->config, ret_options, err);
+}
+
+/* What is refused leaves what was known; nothing known denies everybody. */
+void data_local_names(struct decide *decide, enum file_kind kind, int fd)
+{
+    struct data *data = decide->data;
+    struct local_names *names = kind == FILE_LOCAL_USERS ? data->local_users : data->local_groups;
+    bool changed = false;
+    struct error err;
+
+    if (!local_names_read(fd, names, &changed, &err))
+        log_error("local_names_refused", &err, "%s", "");
+    else if (changed && decide->replica)
+        reevaluate_all(decide, CAUSE_DIRECTORY);
 }
 
 static bool begin_snapshot(struct data *data, const struct message_snapshot *msg, int fd,
@@ -269,6 +287,8 @@ struct data *data_new(struct decide *decide)
     data->decide = decide;
     data->snapshot_fd = -1;
     data->last = &data->first;
+    data->local_users = local_names_new();
+    data->local_groups = local_names_new();
     ev_init(&data->slice, on_slice);
     data->slice.data = data;
     return data;
@@ -279,6 +299,8 @@ struct data *data_free(struct data *data)
     if (!data)
         return NULL;
     drop_snapshot(data);
+    (void)local_names_free(data->local_users);
+    (void)local_names_free(data->local_groups);
     free(data);
     return NULL;
 }

@@ -79,6 +79,9 @@ static void reply_allowed(struct local_request *request, const struct session *s
     reply.max_lifetime_s = seconds_left(session);
     if (phase == PHASE_AUTH)
         reply.grant = session->grant;
+    if (phase == PHASE_ACCOUNT && session->account &&
+        strcmp(session->account->name, session->login) == 0)
+        reply.uid = session->account->uid;
     local_reply(request, &reply);
 }
 

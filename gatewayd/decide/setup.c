@@ -67,6 +67,10 @@ bool decide_file(struct role *role, const struct message_file *file, int fd, str
     case FILE_UPSTREAM_DIR:
         upstreams_add(decide->upstreams, file->name, fd);
         return true;
+    case FILE_LOCAL_USERS:
+    case FILE_LOCAL_GROUPS:
+        data_local_names(decide, (enum file_kind)file->kind, fd);
+        return true;
     case FILE_PAM_SOCKET:
         keep_first(&decide->pam_fd, fd);
         return true;
@@ -348,8 +352,8 @@ void decide_destroy(struct decide *decide)
     (void)reevaluate_free(decide->reevaluate);
     (void)resume_free(decide->resume);
     (void)strangers_free(decide->strangers);
-    (void)data_free(decide->data);
     (void)replica_free(decide->replica);
+    (void)data_free(decide->data);
     (void)policy_free(decide->policy);
     (void)mapping_free(decide->mappings);
     (void)ledger_free(decide->ledger);

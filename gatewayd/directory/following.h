@@ -14,6 +14,8 @@ struct following {
     enum reason said;      /* in the log; REASON__COUNT: nothing yet */
     ev_timer second;
 
+    struct local_names *local_users, *local_groups; /* what the host has itself */
+
     /* source.c: what fills the replica */
     struct directory *server; /* NULL with file: */
     ev_io io;
@@ -47,6 +49,7 @@ struct following {
     uint64_t nss_generation;
     int64_t nss_as_of_ms; /* of what is there */
     size_t nss_dropped;
+    size_t nss_local; /* groups left out because the host has them itself; as the log knows */
 
     /* disk.c: what a later start knows */
     int state_dir; /* -1: none */

@@ -32,7 +32,7 @@ struct building {
     struct nss_group *groups;
     char (*group_names)[REPLICA_GROUP_NAME_MAX + 1];
     struct account **accounts; /* what users point into */
-    size_t n_users, n_groups;
+    size_t n_users, n_groups, n_local;
     struct members *members;
 };
 
@@ -100,6 +100,7 @@ static bool group_each(void *context, const struct replica_entry *entry)
     char *name = building->group_names[building->n_groups];
     struct account_group group;
 
+    building->n_local += replica_group_is_local(building->replica, entry);
     if (!replica_group(building->replica, entry, &group, name) || group.gid == 0)
         return true;
     building->groups[building->n_groups++] =
@@ -156,6 +157,16 @@ static void building_clear(struct building *building)
 
 /* --- writing --- */
 
+/* A name that the host knows must not come to mean somebody else: said when it happens. */
+static void say_local(struct following *following, size_t n_local)
+{
+    if (n_local == following->nss_local)
+        return;
+    following->nss_local = n_local;
+    log_event(n_local ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "groups_of_host",
+              "not_shown=%zu detail=\"groups with a name or gid of this host\"", n_local);
+}
+
 static bool write_file(struct following *following, struct error *err)
 {
     AUTO(writer_clear) struct writer out = writer_new(NSS_SNAPSHOT_MAX);
@@ -166,6 +177,7 @@ static bool write_file(struct following *following, struct error *err)
     bool done;
 
     building_init(&building, replica);
+    say_local(following, building.n_local);
     content =
         (struct nss_content){.users = building.users,
                              .n_users = building.n_users,

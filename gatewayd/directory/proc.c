@@ -6,6 +6,7 @@
 #include "gatewayd/directory/following.h"
 
 #include "common/log.h"
+#include "gatewayd/shared/local_names_read.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <fcntl.h>
@@ -33,6 +34,8 @@ static void *create(struct role *role)
     following->said = REASON__COUNT;
     (void)err_set(&following->state, REASON_DIRECTORY_UNREACHABLE, "not yet asked");
     following->key = writer_new(SOURCE_KEY_MAX);
+    following->local_users = local_names_new();
+    following->local_groups = local_names_new();
     credentials_init(&following->credentials);
     return following;
 }
@@ -42,6 +45,17 @@ static void keep(int *kept, int fd)
     if (*kept >= 0)
         (void)close(*kept);
     *kept = fd;
+}
+
+/* What is refused leaves what was known; nothing known denies everybody. */
+static void take_local_names(struct following *following, struct local_names *names, int fd)
+{
+    bool changed = false;
+    struct error err;
+
+    if (!local_names_read(fd, names, &changed, &err))
+        log_error("local_names_refused", &err, "%s", "");
+    following->nss_due |= changed;
 }
 
 static bool take_file(struct role *role, const struct message_file *file, int fd, struct error *err)
@@ -56,6 +70,12 @@ static bool take_file(struct role *role, const struct message_file *file, int fd
         return true;
     case FILE_STATE_DIR:
         keep(&following->state_dir, fd);
+        return true;
+    case FILE_LOCAL_USERS:
+        take_local_names(following, following->local_users, fd);
+        return true;
+    case FILE_LOCAL_GROUPS:
+        take_local_names(following, following->local_groups, fd);
         return true;
     case FILE_NSS_DIR:
         keep(&following->nss_dir, fd);

@@ -52,11 +52,14 @@ static void on_swapped(void *context)
 }
 
 /* Attributes that the mappings search by are kept beside those of the schema. */
-static bool options_of(const struct config *config, const struct config_directory *directory,
+static bool options_of(const struct following *following, const struct config_directory *directory,
                        struct replica_options *ret_options, struct error *err)
 {
     struct replica_options options = {.schema = schemas[directory->schema],
-                                      .min_id = (uint32_t)directory->min_id};
+                                      .min_id = (uint32_t)directory->min_id,
+                                      .local_users = following->local_users,
+                                      .local_groups = following->local_groups};
+    const struct config *config = following->role->config;
 
     for (size_t i = 0; i < config->n_mapping; i++)
         if (config->mapping[i].find &&
@@ -80,7 +83,7 @@ static bool filler_for(struct following *following, const struct config_director
     struct filler_calls calls = {on_put, on_removed, on_swapped, following};
     struct replica_options options;
 
-    if (!options_of(following->role->config, directory, &options, err))
+    if (!options_of(following, directory, &options, err))
         return false;
     if (!following->filler ||
         !options_equal(&options, replica_options(filler_replica(following->filler))))

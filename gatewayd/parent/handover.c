@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/shared/config_value.h"
+#include "gatewayd/shared/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,34 @@ static void give_upstream_dirs(struct giving *giving)
     }
 }
 
+/* The files and never NSS, which would ask the directory as well. */
+static const struct {
+    enum file_kind kind;
+    const char *path;
+} local_files[] = {
+    {FILE_LOCAL_USERS, "/etc/passwd"},
+    {FILE_LOCAL_GROUPS, "/etc/group"},
+};
+
+const char *handover_local_path(size_t number)
+{
+    return number < ARRAY_LEN(local_files) ? local_files[number].path : NULL;
+}
+
+static void give_local_names(struct giving *giving)
+{
+    for (size_t i = 0; i < ARRAY_LEN(local_files); i++) {
+        const char *path = local_files[i].path;
+        struct error err;
+        int fd = file_open(path, FILE_GUARD_TRUSTED, &err);
+
+        if (fd < 0)
+            found(giving, &giving->config->gateway->place, &err);
+        else
+            give(giving, local_files[i].kind, path, 0, fd);
+    }
+}
+
 static void give_registry(struct giving *giving)
 {
     give(giving, FILE_REGISTRY, "registry", 0, fcntl(giving->parent->registry, F_DUPFD_CLOEXEC, 0));
@@ -163,9 +192,11 @@ static const struct grant {
     {PROCESS_SPAWN, give_spawn_sockets, false},
     {PROCESS_EDGE, give_listeners, false},
     {PROCESS_DECIDE, give_upstream_dirs, true},
+    {PROCESS_DECIDE, give_local_names, true},
     {PROCESS_DECIDE, give_registry, false},
     {PROCESS_DECIDE, give_locks, false},
     {PROCESS_DECIDE, give_local_sockets, false},
+    {PROCESS_DIRECTORY, give_local_names, true},
     {PROCESS_DIRECTORY, give_directory_folders, false},
     {PROCESS_AUDIT, give_audit_dir, false},
 };
@@ -175,6 +206,23 @@ bool handover_upstream_dirs(const struct config *config, const struct grant_sink
     struct giving giving = {.config = config, .sink = sink, .good = true};
 
     give_upstream_dirs(&giving);
+    return giving.good;
+}
+
+static void say_found(void *context, const char *file, uint32_t line, const struct error *err)
+{
+    (void)context;
+    (void)file;
+    (void)line;
+    log_error("file_refused", err, "%s", ""); /* what was known before stays */
+}
+
+bool handover_local_names(const struct config *config, const struct grant_sink *sink)
+{
+    const struct config_errors errors = {.found = say_found};
+    struct giving giving = {.config = config, .sink = sink, .errors = &errors, .good = true};
+
+    give_local_names(&giving);
     return giving.good;
 }
 

@@ -32,6 +32,7 @@ enum {
     USE_LDIF = 2,     /* the directory process gets the file again */
     USE_RESOLVER = 4, /* its copy of what the resolver reads is made again */
     USE_UPSTREAM = 8, /* decide gets the directories of upstreams again */
+    USE_LOCAL = 16,   /* decide and directory get the host's accounts and groups again */
 };
 
 static void add(struct watches *watches, const char *dir, const char *name, unsigned use)
@@ -95,6 +96,14 @@ static void add_resolver(struct watches *watches)
         add_file(watches, names[i], USE_RESOLVER);
 }
 
+static void add_local_names(struct watches *watches)
+{
+    const char *path;
+
+    for (size_t i = 0; (path = handover_local_path(i)); i++)
+        add_file(watches, path, USE_LOCAL);
+}
+
 /* A service that is restarted may make the directory of its socket anew. */
 static void add_upstreams(struct watches *watches, const struct config *config)
 {
@@ -131,6 +140,7 @@ void watches_set(struct parent *parent)
     }
     add_all(watches, parent->config);
     add_resolver(watches);
+    add_local_names(watches);
     add_upstreams(watches, parent->config);
     ev_io_set(&watches->io, watches->fd, EV_READ);
     ev_io_start(parent->loop, &watches->io);
@@ -141,7 +151,7 @@ void watches_set(struct parent *parent)
 static void note(struct watches *watches, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
-        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER | USE_UPSTREAM;
+        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER | USE_UPSTREAM | USE_LOCAL;
     for (size_t i = 0; i < watches->n; i++) {
         const struct watch *watch = &watches->at[i];
 
@@ -216,11 +226,22 @@ static bool pass_upstream_dir(void *context, enum file_kind kind, const char *na
     return true;
 }
 
+static bool pass_local_names(void *context, enum file_kind kind, const char *name, uint32_t index,
+                             int fd)
+{
+    struct message_file file = {.kind = (uint8_t)kind, .name = bytes_of(name), .index = index};
+
+    children_tell(context, PROCESS_DECIDE, MESSAGE_FILE, &file, fd);
+    children_tell(context, PROCESS_DIRECTORY, MESSAGE_FILE, &file, fd);
+    return true;
+}
+
 static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct parent *parent = timer->data;
     struct watches *watches = &parent->watches;
     const struct grant_sink upstreams = {.file = pass_upstream_dir, .context = parent};
+    const struct grant_sink local_names = {.file = pass_local_names, .context = parent};
     unsigned changed = watches->changed;
 
     (void)loop;
@@ -235,6 +256,8 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
         hand_over_ldif(parent);
     if ((changed & USE_UPSTREAM) && !handover_upstream_dirs(parent->config, &upstreams))
         log_event(LOG_LEVEL_WARNING, "upstreams_not_sent", "%s", "");
+    if ((changed & USE_LOCAL) && !handover_local_names(parent->config, &local_names))
+        log_event(LOG_LEVEL_WARNING, "local_names_not_sent", "%s", "");
     if (changed & USE_RESOLVER)
         folders_fill_resolver(parent->config);
 }

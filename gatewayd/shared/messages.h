@@ -44,9 +44,11 @@ enum file_kind {
     FILE_LDAP_CERTIFICATE,
     FILE_LDAP_KEY,
     FILE_LDAP_CA,
-    FILE_STATE_DIR, /* directory: its own folder below state_dir */
-    FILE_NSS_DIR,   /* directory: run_dir/nss */
-    FILE_AUDIT_DIR, /* audit */
+    FILE_STATE_DIR,    /* directory: its own folder below state_dir */
+    FILE_NSS_DIR,      /* directory: run_dir/nss */
+    FILE_AUDIT_DIR,    /* audit */
+    FILE_LOCAL_USERS,  /* decide, directory: /etc/passwd; sent again when it changes */
+    FILE_LOCAL_GROUPS, /* the same of /etc/group */
     FILE__COUNT
 };
 

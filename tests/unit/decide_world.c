@@ -252,6 +252,13 @@ static void give(struct world *world, enum file_kind kind, const char *name, int
         fail_msg("%s: %s", name, err.detail);
 }
 
+void world_local_names(struct world *world, enum file_kind kind, const char *text)
+{
+    struct error err;
+
+    give(world, kind, "local", memfd_new("local", bytes_of(text), &err));
+}
+
 static void start_decide(struct world *world)
 {
     char path[128];
@@ -265,6 +272,8 @@ static void start_decide(struct world *world)
     give(world, FILE_REGISTRY, "registry", fcntl(world->registry, F_DUPFD_CLOEXEC, 0));
     give(world, FILE_LOCKS, "locks", open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
     give(world, FILE_UPSTREAM_DIR, world->dir, open(world->dir, O_PATH | O_CLOEXEC));
+    world_local_names(world, FILE_LOCAL_USERS, "root:x:0:0:root:/root:/bin/bash\n");
+    world_local_names(world, FILE_LOCAL_GROUPS, "root:x:0:\nsudo:x:27:\n");
     give(world, FILE_PAM_SOCKET, "pam.sock", listen_at(world, "pam.sock", SOCK_SEQPACKET));
     give(world, FILE_CONTROL_SOCKET, "control.sock",
          listen_at(world, "control.sock", SOCK_SEQPACKET));

@@ -59,6 +59,8 @@ extern const char world_config[];
 
 void world_policy(struct world *world, const char *policy);
 void world_people(struct world *world, int64_t as_of_ms);
+/* /etc/passwd or /etc/group of the host; without it a host of root alone. */
+void world_local_names(struct world *world, enum file_kind kind, const char *text);
 /* Runs the loop until `done` holds or a second has passed; fails the test then. */
 void world_run(struct world *world, bool (*done)(struct world *world));
 /* Runs the loop for so long. */

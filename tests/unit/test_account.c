@@ -145,6 +145,55 @@ static void entries_become_accounts_or_not(void **state)
     }
 }
 
+/* --- what the host has itself --- */
+
+#define USERS_OF_HOST  "root:x:0:0::/root:/bin/sh\nlaptop:x:20001:20001::/home/laptop:/bin/sh\n"
+#define GROUPS_OF_HOST "root:x:0:\nsudo:x:27:laptop\nlaptop:x:20001:\n"
+
+static const struct {
+    const char *name, *users, *groups; /* of the host; NULL: not known */
+    const char *text, *detail;         /* "" the account may be used */
+} hosts[] = {
+    {"nobody of this host", USERS_OF_HOST, GROUPS_OF_HOST, IT(FINE), ""},
+    {"name", USERS_OF_HOST, GROUPS_OF_HOST, IT("uid: laptop\nuidNumber: 10001\ngidNumber: 5000\n"),
+     "laptop is an account of this host"},
+    {"name in other letters", USERS_OF_HOST, GROUPS_OF_HOST,
+     IT("uid: LapTop\nuidNumber: 10001\ngidNumber: 5000\n"), "LapTop is an account of this host"},
+    {"root", USERS_OF_HOST, GROUPS_OF_HOST, IT("uid: root\nuidNumber: 10001\ngidNumber: 5000\n"),
+     "root is an account of this host"},
+    {"uid", USERS_OF_HOST, GROUPS_OF_HOST, IT("uid: alice\nuidNumber: 20001\ngidNumber: 5000\n"),
+     "uid 20001 is an account of this host"},
+    {"gid", USERS_OF_HOST, GROUPS_OF_HOST, IT("uid: alice\nuidNumber: 10001\ngidNumber: 20001\n"),
+     "gid 20001 is a group of this host"},
+    {"users not known", NULL, GROUPS_OF_HOST, IT(FINE), "the accounts of this host are not known"},
+    {"groups not known", USERS_OF_HOST, NULL, IT(FINE), "the accounts of this host are not known"},
+};
+
+static void accounts_of_the_host_are_its_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        AUTO(local_names_freep) struct local_names *users = local_names_new();
+        AUTO(local_names_freep) struct local_names *groups = local_names_new();
+        struct replica_options options = {
+            .schema = "rfc2307", .local_users = users, .local_groups = groups};
+        AUTO(filler_freep) struct filler *filler = NULL;
+        AUTO(account_freep) struct account *account = NULL;
+        struct error err;
+        bool changed;
+
+        assert_true(replica_options_add_filter(&options, bytes_of("(sn=x)"), &err));
+        filler = filler_of_ldif(&options, hosts[i].text);
+        if (hosts[i].users)
+            assert_true(local_names_set(users, bytes_of(hosts[i].users), &changed, &err));
+        if (hosts[i].groups)
+            assert_true(local_names_set(groups, bytes_of(hosts[i].groups), &changed, &err));
+        account = account_of(filler);
+        assert_int_equal(account->reason, hosts[i].detail[0] ? REASON_ACCOUNT_INVALID : REASON_OK);
+        assert_string_equal(account->detail, hosts[i].detail);
+    }
+}
+
 static void min_id_moves(void **state)
 {
     struct replica_options options = {.schema = "rfc2307", .min_id = 10002};
@@ -363,6 +412,33 @@ static struct account *chain(size_t n)
     return account;
 }
 
+/* Policies see the names; the host sees no gid, and so no group. */
+static void groups_of_the_host_are_names_only(void **state)
+{
+    AUTO(local_names_freep) struct local_names *groups = local_names_new();
+    struct replica_options options = {.schema = "rfc2307", .local_groups = groups};
+    AUTO(filler_freep) struct filler *filler = NULL;
+    AUTO(account_freep) struct account *account = NULL;
+    struct error err;
+    bool changed;
+
+    (void)state;
+    assert_true(replica_options_add_filter(&options, bytes_of("(sn=x)"), &err));
+    filler =
+        filler_of_ldif(&options, IT(FINE) G("ops", "gidNumber: 5001\nmemberUid: alice\n")
+                                     G("Adm", "gidNumber: 5002\nmemberUid: alice\n")
+                                         G("mine", "gidNumber: 20001\nmemberUid: alice\n")
+                                             G("Wheel", "gidNumber: 5003\nmemberUid: alice\n"));
+    assert_true(local_names_set(groups, bytes_of("root:x:0:\nadm:x:4:\nlaptop:x:20001:\n"),
+                                &changed, &err));
+    account = account_of(filler);
+    assert_int_equal(account->reason, REASON_OK);
+    assert_int_equal(account->n_groups, 4);
+    for (size_t i = 0; i < account->n_groups; i++)
+        assert_int_equal(account->groups[i].gid,
+                         strcmp(account->groups[i].name, "ops") == 0 ? 5001 : 0);
+}
+
 static void depth_is_limited(void **state)
 {
     AUTO(account_freep) struct account *most = chain(REPLICA_GROUP_DEPTH_MAX);
@@ -411,6 +487,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_become_accounts_or_not),
         cmocka_unit_test(min_id_moves),
+        cmocka_unit_test(accounts_of_the_host_are_its_own),
+        cmocka_unit_test(groups_of_the_host_are_names_only),
         cmocka_unit_test(texts_are_sanitised),
         cmocka_unit_test(gecos_is_cut_between_characters),
         cmocka_unit_test(states_deny),

@@ -77,6 +77,53 @@ static void log_in(struct world *world, const struct session_id *id)
     expect_reply(&reply, PROTOCOL_OK, REASON_OK);
 }
 
+/* --- the host's own accounts --- */
+
+/* Whose uid a login must have is told where the login is the account. */
+static void test_account_tells_the_uid(void **state)
+{
+    struct session_id id;
+    struct world *world = alice_waits(&id);
+    struct protocol_message reply;
+
+    (void)state;
+    pam(world, PROTOCOL_AUTH_TUNNEL, "alice", &id, &reply);
+    expect_reply(&reply, PROTOCOL_ALLOW, REASON_OK);
+    assert_true(reply.uid == PROTOCOL_NO_NUMBER);
+    pam(world, PROTOCOL_ACCOUNT, "alice", &id, &reply);
+    expect_reply(&reply, PROTOCOL_ALLOW, REASON_OK);
+    assert_int_equal(reply.uid, 2001);
+    world_free(world);
+}
+
+static const struct {
+    const char *name;
+    enum file_kind kind;
+    const char *text;
+} hosts[] = {
+    {"her name", FILE_LOCAL_USERS, "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n"},
+    {"her uid", FILE_LOCAL_USERS, "root:x:0:0::/root:/bin/sh\nlaptop:x:2001:2001::/:/bin/sh\n"},
+    {"her gid", FILE_LOCAL_GROUPS, "root:x:0:\nlaptop:x:5000:\n"},
+};
+
+/* An account that came to be one of the host too: refused from now on, and nobody stays. */
+static void test_local_account_is_nobody_elses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct world *world = world_new(allow_admins);
+
+        assert_int_equal(world_connect(world, 1, ALICE, "echo")->reason, REASON_OK);
+        world_local_names(world, hosts[i].kind, hosts[i].text);
+        world_wait(world, 20);
+        assert_int_equal(world->n_ends, 1);
+        if (world_connect(world, 2, ALICE, "echo")->reason != REASON_ACCOUNT_INVALID)
+            fail_msg("%s", hosts[i].name);
+        assert_non_null(strstr(world_last(world, "deny")->detail, "of this host"));
+        world_free(world);
+    }
+}
+
 /* --- what operators see ----------------------------------------------------------------------- */
 
 static void test_refusal_is_told(void **state)
@@ -386,6 +433,8 @@ static void test_held_sessions_end_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_account_tells_the_uid),
+        cmocka_unit_test(test_local_account_is_nobody_elses),
         cmocka_unit_test(test_refusal_is_told),
         cmocka_unit_test(test_login_without_a_tunnel),
         cmocka_unit_test(test_refusal_is_forgotten_after_a_login),

@@ -462,6 +462,40 @@ static void mistakes_in_arguments_are_service_errors(void **state)
     tunnel_close(&tunnel);
 }
 
+/* The login's uid on the host must be the account's: root is 0 here, whatever a directory says. */
+static const struct {
+    const char *name, *user;
+    struct bytes octets;
+    int account;
+} uids[] = {
+    {"the same uid", "root", B(ALLOW "\x80\x1a\0\10\0\0\0\0\0\0\0\0"), PAM_SUCCESS},
+    {"no uid", "root", B(ALLOW), PAM_SUCCESS},
+    {"another uid", "root", B(ALLOW "\x80\x1a\0\10\0\0\0\0\0\0\x61\xa9"), PAM_PERM_DENIED},
+    {"a uid for nobody on the host", "no-such-user", B(ALLOW "\x80\x1a\0\10\0\0\0\0\0\0\x61\xa9"),
+     PAM_PERM_DENIED},
+    {"a uid that is none", "root", B(ALLOW "\x80\x1a\0\10\0\0\0\0\xff\xff\xff\xff"),
+     PAM_PERM_DENIED},
+};
+
+static void uid_is_that_of_the_host(void **state)
+{
+    struct tunnel tunnel = TUNNEL(ID_A);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(uids); i++) {
+        struct fake_script script = {.octets = uids[i].octets};
+        pam_handle_t *pamh = begin(uids[i].user);
+        struct fake fake;
+
+        fake_start(&fake, &script);
+        if (call(pamh, module.account, 0, fake.path, tunnel_args) != uids[i].account)
+            fail_msg("%s", uids[i].name);
+        assert_int_equal(pam_end(pamh, PAM_SUCCESS), PAM_SUCCESS);
+        fake_stop(&fake);
+    }
+    tunnel_close(&tunnel);
+}
+
 /* Two handles in one process, as in dovecot: nothing of one login is in the other. */
 static void handles_do_not_mix(void **state)
 {
@@ -514,6 +548,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_reply_in_each_phase),
         cmocka_unit_test(hanging_daemon_in_a_storm),
+        cmocka_unit_test(uid_is_that_of_the_host),
         cmocka_unit_test(the_denied_user_reads_one_sentence),
         cmocka_unit_test(what_the_daemon_is_asked),
         cmocka_unit_test(peers_that_count),

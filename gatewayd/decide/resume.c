@@ -100,55 +100,6 @@ static void drop_left(struct resume *resume, struct left *left)
     free(left);
 }
 
-/* The time of day when decide made the id: an edge has no say in it (session_id.h). */
-static int64_t made_ms(const struct session_id *id)
-{
-    int64_t ms = 0;
-
-    for (size_t i = 0; i < 6; i++)
-        ms = ms << 8 | id->octets[i];
-    return ms;
-}
-
-/*
- * An edge that has not handed back a session may go on with it, and we no longer hold the upstream
- * socket that could be shut down: the process must go, if it is still the one that had the session.
- */
-static void tell_withheld(struct decide *decide, uint32_t edge_slot, size_t n, int64_t made)
-{
-    int64_t age_ms = clock_realtime_ms() - made;
-    char detail[64];
-    struct message_channel_down msg = {
-        .role = PROCESS_EDGE, .slot = edge_slot, .age_ms = age_ms > 0 ? (uint64_t)age_ms : 0};
-
-    (void)snprintf(detail, sizeof(detail), "%zu sessions were not handed back", n);
-    msg.detail = bytes_of(detail);
-    log_event(LOG_LEVEL_WARNING, "sessions_withheld", "edge=%u sessions=%zu", edge_slot, n);
-    if (!channel_send(decide->role->parent, MESSAGE_CHANNEL_DOWN, &msg, -1))
-        log_event(LOG_LEVEL_ERROR, "message_not_sent", "message=CHANNEL_DOWN");
-}
-
-static void tell_all_withheld(struct resume *resume)
-{
-    size_t n[DECIDE_EDGES_MAX] = {0};
-    int64_t youngest[DECIDE_EDGES_MAX] = {0};
-    struct left *left, *next;
-
-    HASH_ITER(hh, resume->left, left, next)
-    {
-        uint32_t slot = left->record.edge_slot;
-
-        if (slot >= DECIDE_EDGES_MAX)
-            continue;
-        n[slot]++;
-        if (made_ms(&left->id) > youngest[slot])
-            youngest[slot] = made_ms(&left->id);
-    }
-    for (uint32_t slot = 0; slot < DECIDE_EDGES_MAX; slot++)
-        if (n[slot] > 0)
-            tell_withheld(resume->decide, slot, n[slot], youngest[slot]);
-}
-
 /* What no edge knows any more has ended, whatever it was. */
 static void finish(struct resume *resume)
 {
@@ -156,7 +107,6 @@ static void finish(struct resume *resume)
     size_t n_lost = HASH_COUNT(resume->left);
 
     ev_timer_stop(decide->loop, &resume->limit);
-    tell_all_withheld(resume);
     while (resume->left) {
         write_close(decide, resume->left->place, &resume->left->record, REASON_EDGE_LOST);
         drop_left(resume, resume->left);

@@ -397,9 +397,9 @@ static void nothing_is_overwritten(void **state)
     (void)state;
     assert_true(issue(&r, &issued, &err));
     assert_false(issue(&r, &issued, &err));
-    assert_int_equal(err.reason, REASON_FILE_WRITE);
+    assert_int_equal(err.reason, REASON_FILE_EXISTS);
     assert_false(ca_init(dir, "Again", "ec-p256", 10, &err));
-    assert_int_equal(err.reason, REASON_FILE_WRITE);
+    assert_int_equal(err.reason, REASON_FILE_EXISTS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -6,14 +6,19 @@
 shown_id() { printf '%s\n' "$OUT" | grep -oE '\b[0-9a-f]{32}\b' | head -n 1; }
 newest_open() { record_where '.ev == "open" and .service == "ssh"' | jq -r .sid; }
 
+# openssl_proxy CERTIFICATE: a ProxyCommand that needs nothing of ours on the laptop
+openssl_proxy() {
+    echo "openssl s_client -quiet -verify_return_error -verify_hostname %h -CAfile $CERTS/ca.pem -servername %h" \
+        "-cert $CERTS/$1.pem -key $CERTS/$1.key -connect 127.0.0.1:$GW_PORT"
+}
+
 step_1() {
     title "1. alice logs in: a certificate, no password, no key on the host"
     show laptop ssh -o BatchMode=yes alice@ssh.example.test id
     expect "the directory's uid and group" 'uid=20001\(alice\) gid=20100\(people\)'
     expect "her groups, the nested one too" '20101\(ops\).*20102\(admins\)|20102\(admins\).*20101\(ops\)'
     note "the same through plain openssl instead of mtls:"
-    local proxy="openssl s_client -quiet -verify_return_error -verify_hostname %h -CAfile $CERTS/ca.pem -servername %h -cert $CERTS/alice.pem -key $CERTS/alice.key -connect 127.0.0.1:$GW_PORT"
-    show laptop ssh -o BatchMode=yes -o "ProxyCommand=$proxy" alice@ssh.example.test id -un
+    show laptop ssh -o BatchMode=yes -o "ProxyCommand=$(openssl_proxy alice)" alice@ssh.example.test id -un
     expect "logged in" '^alice$'
     show laptop ssh -o BatchMode=yes alice@ssh.example.test 'sudo -n id -un; sudo -n grep -E "NoNewPrivs|CapBnd" /proc/self/status'
     expect "a working sudo in the session" '^root$'
@@ -156,6 +161,8 @@ step_5() {
     expect "with a sentence and an id" '[0-9a-f]{32}'
     show ssh_as bob bob@ssh.example.test true
     expect "a denied ssh client prints them too" 'no rule allows this connection.*[0-9a-f]{32}|[0-9a-f]{32}.*no rule'
+    show laptop ssh -o BatchMode=yes -o "ProxyCommand=$(openssl_proxy bob)" bob@ssh.example.test true
+    expect "and through plain openssl, in an SSH disconnect message" 'no rule allows this connection.*[0-9a-f]{32}'
     show laptop mtls whoami
     expect "what the gateway sees of alice" 'alice'
 }

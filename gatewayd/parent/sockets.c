@@ -3,6 +3,7 @@
  */
 #include "gatewayd/parent/sockets.h"
 
+#include "common/clock.h"
 #include "gatewayd/shared/config_value.h"
 #include "gatewayd/shared/service_users.h"
 #include "gatewayd/shared/xalloc.h"
@@ -14,9 +15,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */ };
+enum {
+    BACKLOG = 4096,   /* the kernel cuts it to net.core.somaxconn */
+    LET_GO_MS = 2000, /* children of a killed parent end within some milliseconds */
+};
 
 /* [::] is IPv4 too whatever the host's default. */
 static bool set_options(int fd, int family, bool shared)
@@ -43,12 +48,31 @@ static int open_listening(const char *text, bool shared, struct error *err)
     fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || !set_options(fd, sa.ss_family, shared) ||
         bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0) {
+        int why = errno;
+
         (void)err_set(err, REASON_SYSTEM, "address %s: %m", text);
         if (fd >= 0)
             (void)close(fd);
+        errno = why;
         return -1;
     }
     return fd;
+}
+
+/* The edges of a parent that was killed a moment ago are on their way out: they are waited for. */
+static bool check_address_unused(const char *text, struct error *err)
+{
+    static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+    int64_t deadline_ms = clock_monotonic_ms() + LET_GO_MS;
+    int fd;
+
+    while ((fd = open_listening(text, false, err)) < 0) {
+        if (errno != EADDRINUSE || clock_monotonic_ms() >= deadline_ms)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    (void)close(fd);
+    return true;
 }
 
 /*
@@ -58,13 +82,9 @@ static int open_listening(const char *text, bool shared, struct error *err)
 static bool check_unused(const struct config *config, struct error *err)
 {
     for (size_t i = 0; i < config->n_listener; i++)
-        for (size_t k = 0; k < config->listener[i].address.n; k++) {
-            int fd = open_listening(config->listener[i].address.at[k], false, err);
-
-            if (fd < 0)
+        for (size_t k = 0; k < config->listener[i].address.n; k++)
+            if (!check_address_unused(config->listener[i].address.at[k], err))
                 return err_in(err, "listener %s", config->listener[i].title);
-            (void)close(fd);
-        }
     return true;
 }
 

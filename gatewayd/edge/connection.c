@@ -203,7 +203,7 @@ static void release_client(struct connection *c, enum last_word word)
     c->ssl = NULL;
     /* A client that has said its end sends nothing that could make the kernel reset the rest. */
     if (word != LAST_WORD_NONE && !c->wire_failed && (!c->client_done || c->unsent.len > 0)) {
-        farewell_say(edge, c->fd, &c->unsent);
+        farewell_say(edge, c->fd, &c->unsent, word == LAST_WORD_STAY);
     } else {
         (void)shutdown(c->fd, SHUT_RDWR);
         (void)close(c->fd);

@@ -25,6 +25,7 @@ enum last_word {
     LAST_WORD_NONE,  /* close at once: the client is gone, or must see that it was cut off */
     LAST_WORD_ALERT, /* what TLS has written, an alert, is still delivered */
     LAST_WORD_CLEAN, /* close_notify first */
+    LAST_WORD_STAY,  /* the client hangs up: one that still writes must not fail before it reads */
 };
 
 /*

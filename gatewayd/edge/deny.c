@@ -49,12 +49,13 @@ static bool speaks_ssh(const struct connection *c)
 static enum stage_result end_with(struct connection *c, enum reason reason, const char *text)
 {
     struct writer out = writer_new(SENTENCE_MAX);
+    bool ssh = !c->route.gw1 && speaks_ssh(c);
     struct bytes octets;
 
     c->edge->counters.denied++;
     if (c->route.gw1)
         write_status(c, text, &out);
-    else if (speaks_ssh(c))
+    else if (ssh)
         write_ssh(c, text, &out);
     octets = writer_bytes(&out);
     ERR_clear_error();
@@ -62,7 +63,8 @@ static enum stage_result end_with(struct connection *c, enum reason reason, cons
         (void)SSL_write(c->ssl, octets.at, (int)octets.len);
     ERR_clear_error();
     writer_clear(&out);
-    return connection_end(c, reason, LAST_WORD_CLEAN);
+    /* ssh sends its key exchange before it reads; it hangs up by itself when it has read. */
+    return connection_end(c, reason, ssh ? LAST_WORD_STAY : LAST_WORD_CLEAN);
 }
 
 enum stage_result deny_with_verdict(struct connection *c)

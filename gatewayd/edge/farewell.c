@@ -17,6 +17,7 @@ struct farewell {
     int fd;
     struct buffer unsent;
     size_t discarded;
+    bool stay;
     ev_io io;
     ev_timer timer;
 };
@@ -58,7 +59,7 @@ static bool send_rest(struct farewell *farewell)
     if (n < 0)
         return is_later(n);
     buffer_drop(&farewell->unsent, (size_t)n);
-    if (farewell->unsent.len == 0)
+    if (farewell->unsent.len == 0 && !farewell->stay)
         (void)shutdown(farewell->fd, SHUT_WR);
     return true;
 }
@@ -100,7 +101,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
     watch(farewell);
 }
 
-void farewell_say(struct edge *edge, int fd, struct buffer *unsent)
+void farewell_say(struct edge *edge, int fd, struct buffer *unsent, bool stay)
 {
     struct farewell *farewell;
 
@@ -111,9 +112,9 @@ void farewell_say(struct edge *edge, int fd, struct buffer *unsent)
         return;
     }
     farewell = xcalloc(1, sizeof(*farewell));
-    *farewell = (struct farewell){.edge = edge, .fd = fd, .unsent = *unsent};
+    *farewell = (struct farewell){.edge = edge, .fd = fd, .unsent = *unsent, .stay = stay};
     *unsent = (struct buffer){0};
-    if (farewell->unsent.len == 0)
+    if (farewell->unsent.len == 0 && !stay)
         (void)shutdown(fd, SHUT_WR);
     ev_io_init(&farewell->io, on_io, fd, EV_READ);
     ev_timer_init(&farewell->timer, too_late, FAREWELL_MS / 1000.0, 0.0);

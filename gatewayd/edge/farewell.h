@@ -12,5 +12,8 @@ enum {
     FAREWELL_DISCARD = 1 << 20 /* octets of a client that are read and thrown away */
 };
 
-/* Takes fd, and the octets of unsent (which is then empty). */
-void farewell_say(struct edge *edge, int fd, struct buffer *unsent);
+/*
+ * Takes fd, and the octets of unsent (which is then empty). stay: our sending side stays open until
+ * the client ends or FAREWELL_MS are over.
+ */
+void farewell_say(struct edge *edge, int fd, struct buffer *unsent, bool stay);

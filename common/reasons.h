@@ -81,6 +81,10 @@ REASON(POLICY_CHANGED, DENY, "the policy no longer allows this session", "gatewa
 REASON(GROUPS_CHANGED, DENY, "the account's groups no longer allow this session",
        "gatewayctl explain ID")
 REASON(TIME_ENDED, DENY, "the time of this session is over", "gatewayctl explain ID")
+REASON(SESSION_TOO_LONG, DENY, "the session has lasted as long as its service allows",
+       "service option max_duration")
+REASON(IDLE, DENY, "no octet has moved for as long as the service allows",
+       "service option idle_timeout")
 REASON(NOT_CONFIRMED, DENY, "the login was not confirmed in time",
        "is pam_mtls in the PAM stack of the host?")
 REASON(WRONG_LOGIN, DENY, "this identity may not use that login name", "gatewayctl explain ID")

@@ -224,9 +224,17 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* When the service ends a session that began so. */
+static int64_t longest_s(const struct session *session, const struct config_service *service)
+{
+    return service->max_duration > 0 ? session->open.accepted_ms / 1000 + service->max_duration
+                                     : INT64_MAX;
+}
+
 static void set_until(struct session *session, int64_t policy_until_s)
 {
-    int64_t until = policy_until_s;
+    const struct config_service *service = session_service(session);
+    int64_t until = earlier(policy_until_s, longest_s(session, service));
 
     if (session->open.not_after_s < INT64_MAX)
         until = earlier(until, session->open.not_after_s + 1);
@@ -249,6 +257,10 @@ enum stage_result decide_policy(void *context)
         deny(session,
              session->open.service_name.len > 0 ? REASON_NO_SERVICE : REASON_NO_SERVICE_NAMED,
              (const char *)session->open.service_name.at);
+        return STAGE_DONE;
+    }
+    if (clock_realtime_s() >= longest_s(session, service)) {
+        deny(session, REASON_SESSION_TOO_LONG, "");
         return STAGE_DONE;
     }
     decide_evaluate(session, service->title, expects_login(session));

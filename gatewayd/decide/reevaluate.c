@@ -54,6 +54,7 @@ static bool is_guarded(const struct session *session)
     case REASON_CERT_EXPIRED:
     case REASON_CRL_EXPIRED:
     case REASON_ACCOUNT_EXPIRED:
+    case REASON_SESSION_TOO_LONG:
         return false;
     default:
         return session->chain == REASON_OK && !(session->causes & CAUSE_UNTIL) &&

@@ -6,6 +6,7 @@
 
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/deny.h"
+#include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/shared/xalloc.h"
@@ -128,6 +129,7 @@ static enum stage_result allowed(struct connection *c)
     c->verdict_text = NULL;
     c->request = NULL;
     c->phase = PHASE_RELAY;
+    idle_watch(c);
     return STAGE_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/farewell.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/handshake.h"
+#include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/tls.h"
@@ -235,6 +236,7 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
     pipeline_clear(&c->pipeline);
     connection_wait_no_more(c);
     gate_leave(c);
+    idle_forget(c);
     edge->n_per_listener[c->listener]--;
     edge->counters.closed++;
     connection_watch_upstream(c, 0);

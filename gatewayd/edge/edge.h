@@ -19,6 +19,7 @@ struct preauth;  /* preauth.h */
 struct farewell; /* farewell.h */
 struct gate;     /* gate.h */
 struct gate_place;
+struct idle;    /* idle.h */
 struct tls_set; /* tls.h */
 
 /* One listening socket: an address of a listener section. */
@@ -61,6 +62,7 @@ struct edge {
     size_t n_untold;
     size_t *n_per_listener; /* connections, by index of the listener section */
     struct gate *gate;
+    struct idle *idle;
     struct preauth *preauth;
     struct farewell *farewells;
     size_t n_farewells;
@@ -133,6 +135,12 @@ struct connection {
     uint64_t bytes_in, bytes_out;
     uint32_t key_updates;
     enum reason end_reason;
+    struct {
+        struct connection *next, *prev; /* of one second of the wheel */
+        uint64_t moved;                 /* changes with each octet; as it was at the last turn */
+        uint32_t moved_s, due_s;        /* monotonic: of the last octet; when it is looked at */
+        bool watched;
+    } idle; /* idle.h */
 };
 
 /* A refusal during the handshake. */

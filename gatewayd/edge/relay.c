@@ -10,6 +10,7 @@
 #include "gatewayd/edge/relay.h"
 
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
 
@@ -271,6 +272,7 @@ enum stage_result edge_relay(void *connection)
         return connection_end(c, c->end_reason, LAST_WORD_ALERT);
     if (is_idle(c))
         (void)SSL_free_buffers(c->ssl);
+    idle_turn(c);
     watch(c);
     return STAGE_WAIT;
 }

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/farewell.h"
 #include "gatewayd/edge/gate.h"
+#include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
@@ -50,6 +51,7 @@ void *edge_create(struct role *role)
     wire_init(&edge->wire);
     edge->preauth = preauth_new(edge);
     edge->gate = gate_new();
+    edge->idle = idle_new(edge);
     listener_init(edge);
     live_init(edge);
     relay_init(edge);
@@ -151,6 +153,8 @@ static void move_connections(struct edge *edge, const struct config *before)
         counts[c->listener]++;
         if (!stays)
             (void)connection_end(c, REASON_NO_SERVICE, LAST_WORD_NONE);
+        else if (c->phase == PHASE_RELAY)
+            idle_watch(c);
     }
 }
 

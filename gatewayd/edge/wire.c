@@ -20,6 +20,7 @@ void buffer_keep(struct buffer *buffer, struct bytes octets)
 
     if (octets.len == 0)
         return;
+    assert(buffer->len + octets.len <= WIRE_KEPT_MAX);
     at = xcalloc(buffer->len + octets.len, 1);
     if (buffer->len > 0)
         memcpy(at, buffer->at + buffer->begin, buffer->len);

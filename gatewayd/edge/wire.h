@@ -15,6 +15,9 @@ enum {
     WIRE_IN_MAX = 64 * 1024,  /* octets per recv() */
     WIRE_OUT_MAX = 96 * 1024, /* ciphertext of WIRE_PLAIN_MAX and of what TLS adds to it */
     WIRE_PLAIN_MAX = 64 * 1024,
+    /* Octets that a buffer of a connection keeps at most. A side that does not read makes the other
+     * wait, so that a slow reader costs one of them; all three have 224 KiB (relay.c). */
+    WIRE_KEPT_MAX = WIRE_OUT_MAX,
     WIRE_RECV_ROUNDS = 4, /* recv() calls per turn of one connection: the others wait meanwhile */
 };
 
@@ -24,7 +27,8 @@ struct buffer {
     size_t begin, len; /* the octets are at[begin .. begin + len) */
 };
 
-void buffer_keep(struct buffer *buffer, struct bytes octets); /* appends a copy */
+/* Appends a copy; never beyond WIRE_KEPT_MAX. */
+void buffer_keep(struct buffer *buffer, struct bytes octets);
 void buffer_drop(struct buffer *buffer, size_t n);            /* from its front; frees when empty */
 struct bytes buffer_bytes(const struct buffer *buffer);
 void buffer_clear(struct buffer *buffer);

@@ -55,6 +55,8 @@ OPTION(service, upstream, NEEDED, NULL, 1, 200, "", LIVE, "address:port, unix:PA
 OPTION(service, send_proxy, CHOICE, 0, 0, 1, "off|v2", LIVE, "PROXY protocol header sent to the upstream")
 OPTION(service, protocol, CHOICE, 0, 0, 1, "tcp|ssh", LIVE, "what a denied client understands: nothing, or an SSH disconnect message")
 OPTION(service, confirm, CHOICE, 0, 0, 1, "off|pam", LIVE, "pam: the verdict is provisional until pam_mtls confirms the login")
+OPTION(service, idle_timeout, DURATION, 0, 0, 2592000, "s", LIVE, "a session in which no octet moves for so long ends; 0 is never")
+OPTION(service, max_duration, DURATION, 0, 0, 31536000, "s", LIVE, "a session ends when it is so old; 0 is never")
 END_SECTION(service)
 
 SECTION(spawn, TITLED)

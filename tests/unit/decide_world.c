@@ -38,6 +38,8 @@ const char world_config[] =
     "service \"dead\" { listener = {\"main\"} sni = {\"d.x\"} upstream = \"unix:%s/dead\" }\n"
     "service \"ssh\" { listener = {\"main\"} sni = {\"ssh.x\"} upstream = \"unix:%s/echo\"\n"
     "  confirm = \"pam\" protocol = \"ssh\" }\n"
+    "service \"short\" { listener = {\"main\"} sni = {\"s.x\"} upstream = \"unix:%s/echo\"\n"
+    "  max_duration = \"2s\" }\n"
     "directory \"d\" { uri = {\"file:/x.ldif\"} max_stale = \"15m\" max_stale_live = \"4h\" }\n"
     "mapping \"m\" { ca = {\"users\"} find = \"(mail={san.email})\" strength = \"weak-allowed\"\n"
     "  multi = \"by-requested-name\" match = {\"san.email ~ *@corp.example\"} }\n"
@@ -308,7 +310,7 @@ struct world *world_new_empty(const char *config)
     (void)snprintf(world->dir, sizeof(world->dir), "/tmp/decide_world.XXXXXX");
     assert_non_null(mkdtemp(world->dir));
     (void)snprintf(text, sizeof(text), config, world->dir, world->dir, world->dir, world->dir,
-                   world->dir, world->dir);
+                   world->dir, world->dir, world->dir, world->dir, world->dir, world->dir);
     assert_true(config_parse("test.conf", bytes_of(text), &errors, &world->config));
     world->loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
     world->registry = memfd_create("registry", MFD_CLOEXEC);
@@ -401,10 +403,10 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
 
 void world_policy(struct world *world, const char *policy)
 {
-    static const char *const services[] = {"echo", "proxied", "dead", "ssh"};
+    static const char *const services[] = {"echo", "proxied", "dead", "ssh", "short"};
     bool confirmed[ARRAY_LEN(services)];
     static const char *const cas[] = {"users"};
-    struct policy_world known = {services, confirmed, 4, cas, 1};
+    struct policy_world known = {services, confirmed, ARRAY_LEN(services), cas, 1};
     struct policy_file file = {"test.policy", bytes_of(policy)};
     struct policy_errors found = {.found = policy_error};
     struct message_policy msg = {.version = {{1, 2, 3}}};

@@ -37,7 +37,9 @@ static const char config_text[] =
     "service \"echo\" { listener = {\"main\"}  sni = {\"echo.example\", \"*.any.example\"}\n"
     "                 upstream = \"127.0.0.1:9\" }\n"
     "service \"proto\" { listener = {\"main\"}  alpn = {\"proto/1\"}  upstream = \"127.0.0.1:9\" "
-    "}\n";
+    "}\n"
+    "service \"brief\" { listener = {\"main\"}  sni = {\"brief.example\"}\n"
+    "                  upstream = \"127.0.0.1:9\"  idle_timeout = \"1s\" }\n";
 
 static void config_error(void *context, const char *file, uint32_t line, const struct error *err)
 {

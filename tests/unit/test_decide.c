@@ -569,6 +569,22 @@ static void test_certificate_ends(void **state)
         world_free(world); /* the second was over before the verdict */
 }
 
+/* By accept, so that neither a judgement nor a restart gives it more time. */
+static void test_too_long(void **state)
+{
+    struct world *world = world_new(allow_staff);
+
+    (void)state;
+    assert_int_equal(world_connect(world, 1, ALICE, "short")->reason, REASON_OK);
+    assert_true(world_session(world, 1)->valid_until_s <= clock_realtime_s() + 2);
+    world_wait(world, 800);
+    world_policy(world, allow_staff); /* judges it again */
+    world_wait(world, 20);
+    assert_int_equal(world->n_ends, 0);
+    world_wait(world, 2300);
+    expect_end(world, REASON_SESSION_TOO_LONG);
+}
+
 /* A list that has ended is asked for once more before its sessions end. */
 static void test_revocation_list_ends(void **state)
 {
@@ -1062,6 +1078,7 @@ int main(void)
         cmocka_unit_test(test_lock_refuses_new_ones),
         cmocka_unit_test(test_time_ends),
         cmocka_unit_test(test_certificate_ends),
+        cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_revocation_list_ends),
         cmocka_unit_test(test_edge_lost),
         cmocka_unit_test(test_change_while_waiting),

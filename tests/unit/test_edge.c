@@ -294,6 +294,34 @@ static void test_back_pressure(void **state)
     close_session(&live);
 }
 
+/* Octets of either side keep it, silence ends it, and another service's silence is its own matter. */
+static void test_idle(void **state)
+{
+    struct live live = open_session("brief.example"), quiet = open_session("echo.example");
+    uint8_t got[8];
+    size_t len;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* longer than the limit in all */
+        (void)usleep(700 * 1000);
+        if (i % 2)
+            assert_int_equal(write(live.upstream, "x", 1), 1);
+        else
+            assert_int_equal(SSL_write(live.client.ssl, "x", 1), 1);
+    }
+    read_upstream(live.upstream, "xx");
+    assert_true(edge_client_read(&live.client, got, 1));
+    assert_true(edge_world_is_silent(w.decide));
+    expect_close(live.connection, REASON_IDLE, 2, 1);
+    /* No close_notify: nobody is told that all was in order. */
+    assert_int_equal(edge_client_end(&live.client, got, sizeof(got), &len), -1);
+    assert_int_equal(read(live.upstream, got, 1), 0);
+    assert_int_equal(SSL_write(quiet.client.ssl, "ping", 4), 4);
+    read_upstream(quiet.upstream, "ping");
+    close_session(&live);
+    close_session(&quiet);
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static void test_open_says_who_is_there(void **state)
@@ -962,6 +990,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_upstream_goes_away, start, stop),
         cmocka_unit_test_setup_teardown(test_client_is_cut, start, stop),
         cmocka_unit_test_setup_teardown(test_back_pressure, start, stop),
+        cmocka_unit_test_setup_teardown(test_idle, start, stop),
         cmocka_unit_test_setup_teardown(test_open_says_who_is_there, start, stop),
         cmocka_unit_test_setup_teardown(test_routes, start, stop),
         cmocka_unit_test_setup_teardown(test_refused_certificates, start, stop),

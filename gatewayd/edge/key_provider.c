@@ -213,6 +213,18 @@ static const char *name_ecdsa(int operation)
     return "ECDSA";
 }
 
+static const char *name_rsa(int operation)
+{
+    (void)operation;
+    return "RSA";
+}
+
+static const char *name_ed25519(int operation)
+{
+    (void)operation;
+    return "ED25519";
+}
+
 /* --- signatures ------------------------------------------------------------------------------- */
 
 static void *new_signing(void *provider, const char *properties)
@@ -333,8 +345,10 @@ typedef void (*any_function)(void); /* the form that OSSL_DISPATCH wants */
 
 static const OSSL_DISPATCH keymgmt_ec[] = {
     KEYMGMT(new_ec), CALL(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name_ecdsa), {0, NULL}};
-static const OSSL_DISPATCH keymgmt_rsa[] = {KEYMGMT(new_rsa), {0, NULL}};
-static const OSSL_DISPATCH keymgmt_ed25519[] = {KEYMGMT(new_ed25519), {0, NULL}};
+static const OSSL_DISPATCH keymgmt_rsa[] = {
+    KEYMGMT(new_rsa), CALL(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name_rsa), {0, NULL}};
+static const OSSL_DISPATCH keymgmt_ed25519[] = {
+    KEYMGMT(new_ed25519), CALL(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name_ed25519), {0, NULL}};
 
 static const OSSL_DISPATCH signature[] = {
     CALL(OSSL_FUNC_SIGNATURE_NEWCTX, new_signing),
@@ -347,12 +361,20 @@ static const OSSL_DISPATCH signature[] = {
 };
 
 #define PROPERTIES "provider=gatewayd"
-static const OSSL_ALGORITHM keymgmts[] = {
-    {"EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTIES, keymgmt_ec, NULL},
-    {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, keymgmt_rsa, NULL},
-    {"ED25519:1.3.101.112", PROPERTIES, keymgmt_ed25519, NULL},
-    {NULL, NULL, NULL, NULL},
-};
+#define EC         "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTIES, keymgmt_ec, NULL
+#define RSA_       "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, keymgmt_rsa, NULL
+#define ED25519    "ED25519:1.3.101.112", PROPERTIES, keymgmt_ed25519, NULL
+static const OSSL_ALGORITHM keymgmts[] = {{EC}, {RSA_}, {ED25519}, {NULL, NULL, NULL, NULL}};
+
+/*
+ * Beside direct_keys.h. By a first name that it has a number for, libcrypto would look for an
+ * ENGINE before it looks for us, and find that one; for Ed25519 there is none. (Without it the
+ * first name has to be the one of the default provider's keys, or X509_check_private_key fails.)
+ */
+#define OWN_NAME "gatewayd-"
+static const OSSL_ALGORITHM direct_keymgmts[] = {
+    {OWN_NAME "EC:" EC}, {OWN_NAME "RSA:" RSA_}, {ED25519}, {NULL, NULL, NULL, NULL}};
+
 static const OSSL_ALGORITHM signatures[] = {
     {"ECDSA", PROPERTIES, signature, NULL},
     {"RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, signature, NULL},
@@ -360,11 +382,11 @@ static const OSSL_ALGORITHM signatures[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
+/* context: which keymgmts. */
+static const OSSL_ALGORITHM *query(void *context, int operation, int *ret_no_cache)
 {
-    (void)provider;
     *ret_no_cache = 0;
-    return operation == OSSL_OP_KEYMGMT     ? keymgmts
+    return operation == OSSL_OP_KEYMGMT     ? context
            : operation == OSSL_OP_SIGNATURE ? signatures
                                             : NULL;
 }
@@ -375,24 +397,38 @@ static const OSSL_DISPATCH provider_calls[] = {CALL(OSSL_FUNC_PROVIDER_QUERY_OPE
 static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                          const OSSL_DISPATCH **ret_calls, void **ret_context)
 {
+    (void)handle;
     (void)in;
     *ret_calls = provider_calls;
-    *ret_context = (void *)handle;
+    *ret_context = (void *)(uintptr_t)keymgmts;
+    return 1;
+}
+
+static int direct_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+                                const OSSL_DISPATCH **ret_calls, void **ret_context)
+{
+    (void)handle;
+    (void)in;
+    *ret_calls = provider_calls;
+    *ret_context = (void *)(uintptr_t)direct_keymgmts;
     return 1;
 }
 
 struct key_provider {
     OSSL_LIB_CTX *library;
     OSSL_PROVIDER *provider;
+    bool direct;
 };
 
-bool key_provider_new(struct key_provider **ret_provider, struct error *err)
+bool key_provider_new(bool direct, struct key_provider **ret_provider, struct error *err)
 {
     struct key_provider *provider = xcalloc(1, sizeof(*provider));
 
+    provider->direct = direct;
     provider->library = OSSL_LIB_CTX_new();
     if (provider->library &&
-        OSSL_PROVIDER_add_builtin(provider->library, "gatewayd", provider_init) == 1)
+        OSSL_PROVIDER_add_builtin(provider->library, "gatewayd",
+                                  direct ? direct_provider_init : provider_init) == 1)
         provider->provider = OSSL_PROVIDER_load(provider->library, "gatewayd");
     if (provider->provider) {
         *ret_provider = provider;
@@ -411,6 +447,16 @@ struct key_provider *key_provider_free(struct key_provider *provider)
     OSSL_LIB_CTX_free(provider->library);
     free(provider);
     return NULL;
+}
+
+/* The name by which a key of that kind is made. */
+static const char *make_name(const struct key_provider *provider, const EVP_PKEY *public_key)
+{
+    if (EVP_PKEY_is_a(public_key, "EC"))
+        return provider->direct ? OWN_NAME "EC" : "EC";
+    if (EVP_PKEY_is_a(public_key, "RSA"))
+        return provider->direct ? OWN_NAME "RSA" : "RSA";
+    return EVP_PKEY_is_a(public_key, "ED25519") ? "ED25519" : NULL;
 }
 
 static EVP_PKEY *make_key(struct key_provider *provider, const char *type, OSSL_PARAM *params)
@@ -433,7 +479,7 @@ bool key_provider_key(struct key_provider *provider, EVP_PKEY *public_key,
         OSSL_PARAM_uint32(PARAM_INDEX, &index),
         OSSL_PARAM_END,
     };
-    const char *type = EVP_PKEY_get0_type_name(public_key);
+    const char *type = make_name(provider, public_key);
     OSSL_PARAM *exported = NULL, *all = NULL;
     EVP_PKEY *key = NULL;
 

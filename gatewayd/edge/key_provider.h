@@ -16,7 +16,9 @@ struct key_signer {
     void *context;
 };
 
-bool key_provider_new(struct key_provider **ret_provider, struct error *err) MUST_CHECK;
+/* direct: direct_keys_use has taken effect in this process. */
+bool key_provider_new(bool direct, struct key_provider **ret_provider,
+                      struct error *err) MUST_CHECK;
 /* All keys of it must have been freed. Accepts NULL, returns NULL. */
 struct key_provider *key_provider_free(struct key_provider *provider);
 /*

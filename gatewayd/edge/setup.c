@@ -15,6 +15,7 @@
 #include "gatewayd/edge/relay.h"
 #include "gatewayd/edge/signer.h"
 #include "gatewayd/edge/tls.h"
+#include "gatewayd/shared/direct_keys.h"
 #include "gatewayd/shared/file_read.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -36,6 +37,7 @@ void *edge_create(struct role *role)
 {
     struct edge *edge = xcalloc(1, sizeof(*edge));
     struct error err;
+    bool direct;
 
     edge->role = role;
     edge->n_edges = count_edges(role->config);
@@ -45,7 +47,8 @@ void *edge_create(struct role *role)
     (void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
                                OPENSSL_INIT_NO_LOAD_CONFIG,
                            NULL);
-    if (!key_provider_new(&edge->key_provider, &err))
+    direct = role->config->gateway->direct_keys == CONFIG_DIRECT_KEYS_ON && direct_keys_use();
+    if (!key_provider_new(direct, &edge->key_provider, &err))
         role_die(role, &err);
     edge->signer = signer_of(edge);
     wire_init(&edge->wire);

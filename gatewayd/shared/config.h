@@ -18,6 +18,7 @@ struct config_place {
 };
 
 /* CHOICE options: indexes into the words of their rows. */
+enum config_direct_keys { CONFIG_DIRECT_KEYS_ON, CONFIG_DIRECT_KEYS_OFF };
 enum config_revocation {
     CONFIG_REVOCATION_OFF,
     CONFIG_REVOCATION_IF_PRESENT,

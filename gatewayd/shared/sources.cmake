@@ -8,4 +8,4 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/grants.c shared/service_users.c shared/start_check.c shared/hash.c
     shared/limits.c shared/lost_peer.c shared/memfd.c shared/xalloc.c)
 list(APPEND GATEWAYD_SOURCES shared/trust.c shared/trust_build.c shared/crl_build.c shared/verify.c shared/verify_reason.c
-    shared/x509_facts.c shared/file_read.c shared/local_names_read.c)
+    shared/x509_facts.c shared/direct_keys.c shared/file_read.c shared/local_names_read.c)

@@ -26,8 +26,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef EDGE_WORLD_OPTIONS
+#define EDGE_WORLD_OPTIONS "" /* of no section, a line each */
+#endif
+
 static const char config_text[] =
-    "edges = 1\n"
+    EDGE_WORLD_OPTIONS "edges = 1\n"
     "tls \"default\" { certificate = \"/none/server.pem\"  key = \"/none/server.key\" }\n"
     "ca \"users\" { anchors = \"/none/ca.pem\"  revocation = \"if-present\" }\n"
     "listener \"main\" { address = {\"127.0.0.1:8443\"}  tls = {\"default\"}  ca = {\"users\"}\n"

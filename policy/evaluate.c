@@ -4,6 +4,8 @@
  */
 #include "policy/evaluate.h"
 
+#include "policy/index.h"
+
 #include <stdio.h>
 
 static const struct value self = {.kind = VALUE_SELF, .text = ""};
@@ -68,23 +70,73 @@ static void note(const struct rule **best, const struct rule *rule)
         *best = rule;
 }
 
+static void postpone(struct finding *finding, const struct rule *rule)
+{
+    note(&finding->postponed, rule);
+    if (rule->until_s < finding->postponed_until_s)
+        finding->postponed_until_s = rule->until_s;
+}
+
+/* The place of the first rule of the run that applies and lies before `best`; else `best`. What
+ * lies behind a rule that applies cannot rank before it. */
+static uint32_t find_in_run(const struct query *query, const struct rule_list *list,
+                            struct rule_run run, uint32_t best, struct finding *finding)
+{
+    for (size_t i = 0; i < run.n && run.at[i] < best; i++) {
+        const struct rule *rule = list->at[run.at[i]];
+        enum outcome outcome = rule_outcome(query, rule);
+
+        if (outcome == OUTCOME_APPLIES)
+            return run.at[i];
+        if (outcome == OUTCOME_POSTPONED)
+            postpone(finding, rule);
+    }
+    return best;
+}
+
+/*
+ * Only the rules that the index has under the facts' values, and those it has under none. More
+ * postponed rules may be noted than by a plain scan, but only where one applies: then nobody asks.
+ */
+static void find_by_index(const struct query *query, const struct rule_list *list,
+                          struct finding *finding)
+{
+    uint32_t none = (uint32_t)list->n;
+    uint32_t best = find_in_run(query, list, rule_index_always(list->index), none, finding);
+
+    for (size_t id = 0; id < POLICY_FACT__COUNT; id++) {
+        const struct policy_fact *fact = &query->request->facts[id];
+
+        if (!rule_index_has(list->index, (enum policy_fact_id)id) ||
+            condition_state(query, (enum policy_fact_id)id) != POLICY_PRESENT)
+            continue;
+        for (size_t i = 0; i < fact->n_values; i++)
+            best = find_in_run(
+                query, list, rule_index_find(list->index, (enum policy_fact_id)id, fact->values[i]),
+                best, finding);
+    }
+    if (best != none)
+        note(&finding->applies, list->at[best]);
+}
+
 /* The rest of a list cannot rank before its first rule that applies. */
 static void find_in(const struct query *query, const struct rule_list *list,
                     struct finding *finding)
 {
+    if (list->index && rule_index_serves(list->index, query)) {
+        find_by_index(query, list, finding);
+        return;
+    }
     for (size_t i = 0; i < list->n; i++) {
         const struct rule *rule = list->at[i];
         enum outcome outcome = rule_outcome(query, rule);
 
-        if (outcome == OUTCOME_NO)
-            continue;
         if (outcome == OUTCOME_APPLIES) {
             note(&finding->applies, rule);
             return;
         }
-        note(&finding->postponed, rule);
-        if (rule->until_s < finding->postponed_until_s)
-            finding->postponed_until_s = rule->until_s;
+        if (outcome == OUTCOME_POSTPONED)
+            postpone(finding, rule);
     }
 }
 
@@ -165,6 +217,6 @@ void policy_evaluate(const struct policy_set *set, const struct policy_request *
         ret_decision->tested |= lists[i] ? lists[i]->tested : 0;
     if (query.confirmed) /* own_login compares the two */
         ret_decision->tested |= 1u << POLICY_FACT_LOGIN_AS | 1u << POLICY_FACT_USERS;
-    if (ret_decision->verdict == POLICY_DENY)
+    if (ret_decision->verdict == POLICY_DENY && !request->brief)
         explain_misses(&query, lists, ret_decision);
 }

@@ -46,6 +46,7 @@ struct policy_request {
     struct address source; /* value of POLICY_FACT_NETWORKS */
     int64_t now_s;         /* the one time of this evaluation, seconds since 1970 */
     bool clock_unsure;     /* the clock has stepped back: every `until` is UNKNOWN */
+    bool brief;            /* a denial need not name the nearest misses: that looks at all rules */
 };
 
 enum policy_verdict {
@@ -125,6 +126,15 @@ void policy_encode(const struct policy_set *set, struct writer *out);
 /* Rebuilds a set from octets of policy_encode; the octets may go away afterwards. Refuses all
  * others. */
 bool policy_decode(struct bytes in, struct policy_set **ret_set, struct error *err) MUST_CHECK;
+/* The same in slices, for loops that may not stand still: new, step until *ret_done, take. `in`
+ * must stay until then; after a false step only free is allowed. */
+struct policy_decoder;
+struct policy_decoder *policy_decoder_new(struct bytes in);
+/* Goes on by about n_rules rules' worth of work; SIZE_MAX: all of it. */
+bool policy_decoder_step(struct policy_decoder *decoder, size_t n_rules, bool *ret_done,
+                         struct error *err) MUST_CHECK;
+struct policy_set *policy_decoder_take(struct policy_decoder *decoder);
+struct policy_decoder *policy_decoder_free(struct policy_decoder *decoder); /* accepts NULL */
 
 /* Total and bounded: always fills *ret_decision. set may be NULL: POLICY_MISSING. */
 void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
@@ -135,3 +145,4 @@ const char *policy_fact_name(enum policy_fact_id id);
 const char *policy_fact_state_name(enum policy_fact_state state);
 
 DEFINE_AUTO(struct policy_set *, policy_freep, policy_free)
+DEFINE_AUTO(struct policy_decoder *, policy_decoder_freep, policy_decoder_free)

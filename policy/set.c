@@ -1,11 +1,8 @@
 /*
- * Builds the compiled set and its index: per service the rules that can matter there, so that
- * evaluation never looks at the others. Runs where sets are made (load, decide, tools); its callers
- * have checked everything.
+ * The parts of a compiled set, added one by one; finish.c makes the lists and their index of them.
+ * Runs where sets are made (load, decide, tools); its callers have checked everything.
  */
 #include "policy/set.h"
-
-#include "policy/conditions.h"
 
 /* Makes room for one more pointer. */
 static void *grown(void *at, size_t n, size_t *room)
@@ -142,112 +139,6 @@ int rule_rank(const struct rule *a, const struct rule *b)
     if (a->until_s != b->until_s)
         return a->until_s > b->until_s ? -1 : 1;
     return strcmp(a->name, b->name);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct rule *const *left = a, *const *right = b;
-
-    return strcmp((*left)->name, (*right)->name);
-}
-
-static int compare_ranks(const void *a, const void *b)
-{
-    const struct rule *const *left = a, *const *right = b;
-
-    return rule_rank(*left, *right);
-}
-
-/* True when no test of the rule says anything about services. */
-static bool is_everywhere(const struct rule *rule)
-{
-    for (size_t i = 0; i < rule->n_tests; i++)
-        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
-            rule->tests[i].values[0].kind != VALUE_ANY)
-            return false;
-    return true;
-}
-
-/* Whether the tests on services are true for this one. */
-bool rule_covers(const struct rule *rule, const struct service *service)
-{
-    const struct policy_fact fact = {
-        .state = POLICY_PRESENT, .values = &service->name, .n_values = 1};
-    const struct policy_request request = {.facts[POLICY_FACT_SERVICES] = fact};
-    const struct query query = {.request = &request};
-
-    for (size_t i = 0; i < rule->n_tests; i++)
-        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
-            condition_test(&query, &rule->tests[i], rule->effect) != TRUTH_YES)
-            return false;
-    return true;
-}
-
-static uint32_t facts_of(const struct rule *rule)
-{
-    uint32_t facts = 0;
-
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        facts |= 1u << rule->tests[i].fact;
-        for (size_t k = 0; k < rule->tests[i].n_values; k++)
-            if (rule->tests[i].values[k].kind == VALUE_SELF)
-                facts |= 1u << POLICY_FACT_USERS;
-    }
-    return facts;
-}
-
-/* Copies the rules that were collected for one service into its two lists. */
-static void fill(struct policy_set *set, const struct rule **found, size_t n,
-                 struct rule_lists *lists)
-{
-    size_t count[EFFECT__COUNT] = {0};
-
-    for (size_t i = 0; i < n; i++)
-        count[found[i]->effect]++;
-    for (size_t e = 0; e < EFFECT__COUNT; e++)
-        lists->by_effect[e].at = arena_take(&set->arena, count[e], sizeof(struct rule *));
-    for (size_t i = 0; i < n; i++) {
-        struct rule_list *list = &lists->by_effect[found[i]->effect];
-
-        list->at[list->n++] = found[i];
-        lists->tested |= facts_of(found[i]);
-    }
-}
-
-static void index_rules(struct policy_set *set, const struct rule **by_rank,
-                        const struct rule **found)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < set->n_rules; i++)
-        if (is_everywhere(by_rank[i]))
-            found[n++] = by_rank[i];
-    fill(set, found, n, &set->everywhere);
-    for (size_t s = 0; s < set->n_services; s++) {
-        n = 0;
-        for (size_t i = 0; i < set->n_rules; i++)
-            if (!is_everywhere(by_rank[i]) && rule_covers(by_rank[i], &set->services[s]))
-                found[n++] = by_rank[i];
-        fill(set, found, n, &set->services[s].lists);
-    }
-}
-
-void set_finish(struct policy_set *set)
-{
-    const struct rule **by_rank, **found;
-
-    if (set->n_rules == 0)
-        return;
-    qsort(set->rules, set->n_rules, sizeof(*set->rules), compare_names);
-    by_rank = calloc(2 * set->n_rules, sizeof(*by_rank));
-    if (!by_rank)
-        abort();
-    found = by_rank + set->n_rules;
-    for (size_t i = 0; i < set->n_rules; i++)
-        by_rank[i] = set->rules[i];
-    qsort(by_rank, set->n_rules, sizeof(*by_rank), compare_ranks);
-    index_rules(set, by_rank, found);
-    free(by_rank);
 }
 
 void policy_each_use(const struct policy_set *set, enum policy_fact_id fact,

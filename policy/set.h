@@ -60,10 +60,13 @@ struct rule {
     size_t n_tests;
 };
 
+struct rule_index;
+
 /* Sorted by rule_rank: the first that applies is the one to name. */
 struct rule_list {
     const struct rule **at;
     size_t n;
+    const struct rule_index *index; /* NULL: all are tried */
 };
 
 struct rule_lists {
@@ -100,6 +103,12 @@ const struct service *set_find_service(const struct policy_set *set, const char 
 void set_finish_test(struct test *test);
 /* Sorts the rules and makes the lists; the set is immutable from then on. */
 void set_finish(struct policy_set *set);
+/* The same in slices of about n_rules, for a set whose rules are sorted by name: true when it is
+ * done. The set must stay until the finisher is freed. */
+struct set_finisher;
+struct set_finisher *set_finisher_new(struct policy_set *set);
+bool set_finisher_step(struct set_finisher *finisher, size_t n_rules);
+struct set_finisher *set_finisher_free(struct set_finisher *finisher); /* accepts NULL */
 /* Whether what the rule says of services is true for this one. */
 bool rule_covers(const struct rule *rule, const struct service *service);
 /* Which of two rules comes first: lowest order, then latest end, then name. */

@@ -5,6 +5,7 @@
 #include "gatewayd/decide/data.h"
 
 #include "common/log.h"
+#include "gatewayd/decide/data_policy.h"
 #include "gatewayd/shared/local_names_read.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/xalloc.h"
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    POLICY_OCTETS_MAX = 256 << 20,
     CHANGE_OCTETS_MAX = 64 << 20,
     SLICE_ENTRIES = 500, /* of a snapshot in one loop turn: some 2 ms */
     WAITING_MAX = 4096,  /* changes that come while a snapshot is read */
@@ -27,6 +27,7 @@ struct waiting {
 
 struct data {
     struct decide *decide;
+    struct data_policy *policy;
     struct replica_decoder *decoder; /* NULL: no snapshot is being read */
     struct bytes snapshot;
     int snapshot_fd;
@@ -39,37 +40,14 @@ struct data {
 
 /* --- policy and trust ------------------------------------------------------------------------- */
 
-static bool read_policy(int fd, struct policy_set **ret_set, struct error *err)
-{
-    struct bytes octets;
-    bool good;
-
-    if (!memfd_map(fd, POLICY_OCTETS_MAX, &octets, err))
-        return false;
-    good = policy_decode(octets, ret_set, err);
-    memfd_unmap(octets);
-    return good;
-}
-
 void data_policy(struct decide *decide, const struct message_policy *msg, int fd)
 {
-    struct policy_set *set;
-    struct error err;
-    bool good = fd >= 0 && read_policy(fd, &set, &err);
+    data_policy_begin(decide->data->policy, msg, fd);
+}
 
-    if (fd >= 0)
-        (void)close(fd);
-    if (!good) {
-        (void)(fd >= 0 || err_set(&err, REASON_MSG_MALFORMED, "no descriptor"));
-        log_error("policy_refused", &err, "%s", ""); /* the last good one stays */
-        return;
-    }
-    decide_forget_evaluation(decide);
-    (void)policy_free(decide->policy);
-    decide->policy = set;
-    decide->policy_version = msg->version;
-    log_event(LOG_LEVEL_INFO, "policy", "rules=%zu", policy_n_rules(set));
-    reevaluate_all(decide, CAUSE_POLICY);
+bool data_is_busy(const struct decide *decide)
+{
+    return data_policy_is_busy(decide->data->policy);
 }
 
 /* What is in it matters to the edges alone; decide must know which verdicts of theirs are old. */
@@ -285,6 +263,7 @@ struct data *data_new(struct decide *decide)
     struct data *data = xcalloc(1, sizeof(*data));
 
     data->decide = decide;
+    data->policy = data_policy_new(decide);
     data->snapshot_fd = -1;
     data->last = &data->first;
     data->local_users = local_names_new();
@@ -299,6 +278,7 @@ struct data *data_free(struct data *data)
     if (!data)
         return NULL;
     drop_snapshot(data);
+    (void)data_policy_free(data->policy);
     (void)local_names_free(data->local_users);
     (void)local_names_free(data->local_groups);
     free(data);

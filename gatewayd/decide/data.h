@@ -11,6 +11,8 @@ struct data *data_new(struct decide *decide);
 struct data *data_free(struct data *data); /* accepts NULL, returns NULL */
 /* All that get fd take it. */
 void data_policy(struct decide *decide, const struct message_policy *msg, int fd);
+/* A policy has come and is not yet in force. */
+bool data_is_busy(const struct decide *decide);
 void data_trust(struct decide *decide, const struct message_trust *msg, int fd);
 /* FILE_LOCAL_USERS, FILE_LOCAL_GROUPS: what the directory may not hand out. */
 void data_local_names(struct decide *decide, enum file_kind kind, int fd);

@@ -159,7 +159,7 @@ void reevaluate_all(struct decide *decide, enum session_cause cause);
 enum reason reevaluate_try(struct session *session);
 /* A session goes: forgets it. */
 void reevaluate_forget(struct session *session);
-/* Sessions are being judged; control_pass_done follows. */
+/* Sessions are being judged, or will be when a policy has been read; control_pass_done follows. */
 bool reevaluate_is_busy(const struct decide *decide);
 /* Operator: ends what the guard holds; how many. */
 size_t reevaluate_end_pending(struct decide *decide);

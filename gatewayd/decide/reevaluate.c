@@ -5,7 +5,7 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
-#include "gatewayd/decide/decide.h"
+#include "gatewayd/decide/data.h"
 #include "gatewayd/decide/judge.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -280,7 +280,7 @@ void reevaluate_forget(struct session *session)
 
 bool reevaluate_is_busy(const struct decide *decide)
 {
-    return ev_is_active(&decide->reevaluate->slice);
+    return ev_is_active(&decide->reevaluate->slice) || data_is_busy(decide);
 }
 
 enum reason reevaluate_try(struct session *session)

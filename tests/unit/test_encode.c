@@ -95,6 +95,50 @@ static void test_round_trip(void **state)
     assert_true(bytes_equal(writer_bytes(&a), writer_bytes(&b)));
 }
 
+/* In slices of any size: the same set, with the same lists. */
+static void test_slices(void **state)
+{
+    const struct policy_file files[] = {{"n", bytes_of(nets)}, {"r", bytes_of(rules)}};
+    AUTO(writer_clear) struct writer a = writer_new(65536);
+
+    (void)state;
+    encode(files, 2, &a);
+    for (size_t n = 0; n < 5; n++) {
+        AUTO(policy_decoder_freep)
+        struct policy_decoder *decoder = policy_decoder_new(writer_bytes(&a));
+        AUTO(writer_clear) struct writer b = writer_new(65536);
+        AUTO(policy_freep) struct policy_set *set = NULL;
+        bool done = false;
+        struct error err;
+        size_t steps = 0;
+
+        for (; !done && steps < 1000; steps++)
+            assert_true(policy_decoder_step(decoder, n, &done, &err));
+        assert_int_equal(done, n > 0); /* by nothing at a time it comes nowhere */
+        if (!done)
+            continue;
+        assert_true(steps > 3);
+        assert_true(policy_decoder_step(decoder, n, &done, &err) && done);
+        set = policy_decoder_take(decoder);
+        policy_encode(set, &b);
+        assert_true(bytes_equal(writer_bytes(&a), writer_bytes(&b)));
+    }
+}
+
+static void test_broken_stays_broken(void **state)
+{
+    AUTO(policy_decoder_freep)
+    struct policy_decoder *decoder = policy_decoder_new(bytes_of("no policy set"));
+    struct error err;
+    bool done;
+
+    (void)state;
+    assert_false(policy_decoder_step(decoder, 1, &done, &err));
+    assert_int_equal(err.reason, REASON_MSG_VERSION);
+    assert_false(policy_decoder_step(decoder, 1, &done, &err));
+    assert_int_equal(err.reason, REASON_MSG_MALFORMED);
+}
+
 static void test_empty_set(void **state)
 {
     AUTO(writer_clear) struct writer a = writer_new(65536);
@@ -162,6 +206,8 @@ int main(void)
         cmocka_unit_test(test_order_of_files_does_not_matter),
         cmocka_unit_test(test_order_of_values_does_not_matter),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_broken_stays_broken),
         cmocka_unit_test(test_empty_set),
         cmocka_unit_test(test_refuses_shorter_and_longer),
         cmocka_unit_test(test_changed_octets_stay_canonical),

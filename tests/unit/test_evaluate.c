@@ -12,7 +12,15 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-enum { POLICIES = 600, REQUESTS = 34, RULES_MAX = 9, RULE_TEXT = 700, LISTED_MAX = 2 };
+enum {
+    POLICIES = 600,
+    REQUESTS = 34,
+    RULES_MAX = 9,
+    RULE_TEXT = 700,
+    LISTED_MAX = 2,
+    LARGE_POLICIES = 150, /* long enough for an index */
+    LARGE_RULES = 90,
+};
 
 static const char *const services[] = {"ssh", "web"}, *const cas[] = {"c1", "c2"};
 static const bool confirmed[] = {true, false};
@@ -259,7 +267,7 @@ static void check_plain_scan(const struct policy_set *set, const struct policy_r
         set_find_service(set, request->facts[POLICY_FACT_SERVICES].values[0]);
     const struct query query = {.request = request, .confirmed = service && service->confirmed};
     struct policy_decision plain = {.valid_until_s = INT64_MAX};
-    const struct rule *rules[EFFECT__COUNT][RULES_MAX];
+    const struct rule *rules[EFFECT__COUNT][LARGE_RULES];
     struct rule_lists all = {.by_effect = {{rules[0], 0}, {rules[1], 0}}};
     const struct rule_lists *const lists[EVALUATE_LISTS] = {&all, NULL};
 
@@ -402,6 +410,81 @@ static void test_properties(void **state)
     assert_true(counts[POLICY_ALLOW] > 500 && counts[POLICY_PROVISIONAL] > 500);
 }
 
+/* Few denies, or nothing else would ever be said. */
+static struct policy_set *load_large(void)
+{
+    static char text[LARGE_RULES * RULE_TEXT];
+    const struct policy_file files[] = {{"n.conf", bytes_of(nets)}, {"a.conf", {NULL, 0}}};
+    const struct policy_errors errors = {hear, NULL};
+    struct policy_file all[2];
+    struct policy_set *set = NULL;
+    char rule[RULE_TEXT], name[8];
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < LARGE_RULES; i++) {
+        (void)snprintf(name, sizeof(name), "r%u", i * 37 % LARGE_RULES);
+        random_rule(rule, name, below(30) == 0);
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", rule);
+    }
+    memcpy(all, files, sizeof(all));
+    all[1].text = bytes_of(text);
+    assert_true(policy_load(all, 2, &world, &errors, &set));
+    return set;
+}
+
+/* The index is a way to find rules, never to decide: both ways give the same. */
+static void test_index(void **state)
+{
+    size_t counts[3] = {0}, n_indexed = 0;
+
+    (void)state;
+    seed = 0x6d746c735f696478;
+    for (size_t i = 0; i < LARGE_POLICIES; i++) {
+        AUTO(policy_freep) struct policy_set *set = load_large();
+
+        for (size_t s = 0; s < set->n_services; s++)
+            n_indexed += set->services[s].lists.by_effect[EFFECT_ALLOW].index != NULL;
+        for (size_t k = 0; k < 4 * REQUESTS; k++) {
+            struct policy_decision decision;
+            struct asked asked;
+
+            random_request(&asked);
+            decision = decision_of(set, &asked.request);
+            counts[decision.verdict]++;
+            check_plain_scan(set, &asked.request, &decision);
+            check_explanation(set, &asked.request, &decision);
+        }
+    }
+    print_message("deny %zu, allow %zu, provisional %zu; %zu lists with an index\n",
+                  counts[POLICY_DENY], counts[POLICY_ALLOW], counts[POLICY_PROVISIONAL], n_indexed);
+    assert_true(counts[POLICY_DENY] > 500 && counts[POLICY_ALLOW] > 500 &&
+                counts[POLICY_PROVISIONAL] > 500);
+    assert_true(n_indexed > LARGE_POLICIES);
+}
+
+/* Whoever asks for no misses gets the same decision. */
+static void test_brief(void **state)
+{
+    AUTO(policy_freep) struct policy_set *set = NULL;
+
+    (void)state;
+    seed = 0x6d746c735f627266;
+    set = load_large();
+    for (size_t k = 0; k < REQUESTS; k++) {
+        struct policy_decision whole, brief;
+        struct asked asked;
+
+        random_request(&asked);
+        whole = decision_of(set, &asked.request);
+        asked.request.brief = true;
+        brief = decision_of(set, &asked.request);
+        assert_int_equal(brief.n_misses, 0);
+        brief.n_misses = whole.n_misses;
+        memcpy(brief.misses, whole.misses, sizeof(brief.misses));
+        same_decision(&whole, &brief);
+    }
+}
+
 static void test_no_set(void **state)
 {
     const struct policy_request request = {.now_s = 1};
@@ -421,6 +504,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_brief),
         cmocka_unit_test(test_no_set),
     };
 

@@ -20,10 +20,16 @@ enum {
     COUNTERS_MAX = 512,     /* octets of the JSON text for status */
 };
 
+/* How long a record that nobody waits for (a close) may wait for one that somebody does, so that it
+ * costs no fdatasync of its own. */
+#define LAZY_S 0.02
+
 struct audit {
     int dir_fd; /* until commit takes it */
     struct commit *commit;
-    ev_prepare turn; /* before the loop waits: everything that was read is committed */
+    ev_prepare turn; /* before the loop waits: everything that was read is committed ... */
+    bool due;        /* ... if somebody waits for it, or it has waited for long enough itself */
+    ev_timer lazy;
     ev_timer tick;
     char counters[COUNTERS_MAX]; /* as sent last */
 };
@@ -132,13 +138,25 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     struct role *role = watcher->data;
     struct error why;
 
-    (void)loop;
     (void)events;
+    if (!audit_of(role)->due)
+        return;
+    audit_of(role)->due = false;
+    ev_timer_stop(loop, &audit_of(role)->lazy);
     commit_flush(audit_of(role)->commit, segment_size(role));
     if (!commit_must_end(audit_of(role)->commit))
         return;
     (void)err_set(&why, REASON_AUDIT_UNAVAILABLE, "records came faster than the disk took them");
     role_die(role, &why);
+}
+
+static void on_lazy(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct role *role = timer->data;
+
+    (void)loop;
+    (void)events;
+    audit_of(role)->due = true;
 }
 
 static void send_counters(struct role *role)
@@ -170,6 +188,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     commit_tick(audit_of(role)->commit, segment_size(role));
+    audit_of(role)->due = true;
     send_counters(role);
 }
 
@@ -182,6 +201,9 @@ static bool start(struct role *role, struct error *err)
     ev_prepare_init(&audit->turn, on_turn);
     audit->turn.data = role;
     ev_prepare_start(role->loop, &audit->turn);
+    audit->due = true;
+    ev_timer_init(&audit->lazy, on_lazy, LAZY_S, 0.0);
+    audit->lazy.data = role;
     ev_timer_init(&audit->tick, on_tick, COMMIT_RETRY_S, COMMIT_RETRY_S);
     audit->tick.data = role;
     ev_timer_start(role->loop, &audit->tick);
@@ -197,10 +219,18 @@ static void channel_up(struct role *role, struct channel *channel)
 
 static void on_record(struct role *role, struct channel *from, const union message *msg, int fd)
 {
+    struct audit *audit = audit_of(role);
+
     (void)from;
     if (fd >= 0)
         (void)close(fd);
-    commit_take(audit_of(role)->commit, msg->record.epoch, msg->record.counter, msg->record.record);
+    if (msg->record.urgent)
+        audit->due = true;
+    else if (!audit->due && !ev_is_active(&audit->lazy)) {
+        ev_timer_set(&audit->lazy, LAZY_S, 0.0);
+        ev_timer_start(role->loop, &audit->lazy);
+    }
+    commit_take(audit->commit, msg->record.epoch, msg->record.counter, msg->record.record);
 }
 
 static const struct role_handler handlers[] = {

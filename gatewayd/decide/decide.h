@@ -7,9 +7,10 @@
 #include "gatewayd/decide/local_server.h"
 #include "gatewayd/decide/locks.h"
 #include "gatewayd/decide/mapping.h"
+#include "gatewayd/decide/pools.h"
 #include "gatewayd/decide/sessions.h"
-#include "gatewayd/decide/strangers.h"
 #include "gatewayd/decide/status.h"
+#include "gatewayd/decide/strangers.h"
 #include "gatewayd/shared/role.h"
 #include "policy/policy.h"
 
@@ -40,6 +41,7 @@ struct decide {
     bool ready; /* sessions of the decide before are taken over or closed: verdicts may be given */
 
     struct channel *edges[DECIDE_EDGES_MAX];
+    struct channel *directory; /* NULL: not there */
 
     struct mapping_set *mappings;
     struct policy_set *policy; /* NULL: none has come yet */
@@ -56,6 +58,7 @@ struct decide {
     struct strangers *strangers;
     struct locks *locks; /* NULL: no file was given */
     struct upstreams *upstreams;
+    struct pools *pools;
     struct local_server *pam, *control;
     int pam_fd, control_fd; /* until the servers have them */
     struct data *data;

@@ -3,6 +3,7 @@
  * holds a duplicate of every upstream socket: a session ends whatever its edge does.
  */
 #include "common/clock.h"
+#include "gatewayd/decide/connect.h"
 #include "gatewayd/decide/decide.h"
 
 #include <sys/socket.h>
@@ -164,7 +165,6 @@ void session_finish(struct session *session, enum reason reason)
     reevaluate_forget(session);
     if (session->pipeline.loop)
         pipeline_clear(&session->pipeline);
-    upstream_cancel(&session->connect);
     ev_timer_stop(session->decide->loop, &session->timer);
     ev_periodic_stop(session->decide->loop, &session->until);
     if (session->upstream >= 0) {
@@ -180,6 +180,8 @@ void session_finish(struct session *session, enum reason reason)
     session_save(session, REGISTRY_CLOSED);
     session->wait.done = closed;
     session->wait.context = session;
-    if (!record_session(session, RECORD_CLOSE, &extra))
+    if (record_session(session, RECORD_CLOSE, &extra))
+        connect_leave(session);
+    else
         session_free(session);
 }

@@ -54,6 +54,15 @@ HANDLER(on_as_of)
     data_as_of(role->state, &msg->as_of);
 }
 
+HANDLER(on_resolved)
+{
+    struct decide *decide = role->state;
+
+    (void)from;
+    close_unused(fd);
+    pools_resolved(decide->pools, &msg->resolved);
+}
+
 HANDLER(on_open)
 {
     close_unused(fd);
@@ -140,6 +149,7 @@ static const struct role_handler handlers[] = {
     {MESSAGE_CHANGE, on_change},
     {MESSAGE_CHANGE_MEMFD, on_change_memfd},
     {MESSAGE_AS_OF, on_as_of},
+    {MESSAGE_RESOLVED, on_resolved},
     {MESSAGE_OPEN, on_open},
     {MESSAGE_CLOSE, on_close},
     {MESSAGE_PREAUTH_DENIED, on_preauth_denied},

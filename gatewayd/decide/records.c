@@ -21,6 +21,7 @@ struct draft {
     struct audit_record record;
     struct writer facts, misses;
     char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX];
+    char upstream[TEXT_MAX];
     char scratch[SCRATCH][TEXT_MAX];
     size_t n_scratch;
     char sans[AUDIT_TEXTS_MAX][IDENTITY_VALUE_MAX + 16];
@@ -175,6 +176,23 @@ static void set_groups(struct draft *draft, const struct session *session)
         texts->at[texts->n++] = clean_text(draft, session->groups[i]);
 }
 
+/* Its place; before there is one all that may become it. */
+static void set_upstream(struct draft *draft, const struct session *session,
+                         const struct config_service *service)
+{
+    size_t len = 0;
+
+    draft->upstream[0] = '\0';
+    if (session->target)
+        (void)snprintf(draft->upstream, sizeof(draft->upstream), "%s", session->target->where);
+    for (size_t i = 0; !session->target && service && i < service->upstream.n &&
+                       len + strlen(service->upstream.at[i]) + 2 < sizeof(draft->upstream);
+         i++)
+        len += (size_t)snprintf(draft->upstream + len, sizeof(draft->upstream) - len, "%s%s",
+                                i ? " " : "", service->upstream.at[i]);
+    draft->record.upstream = clean_text(draft, draft->upstream);
+}
+
 static void set_decision(struct draft *draft, const struct session *session,
                          enum record_event event, enum reason reason)
 {
@@ -189,8 +207,7 @@ static void set_decision(struct draft *draft, const struct session *session,
         record->policy_line = session->line;
     if (session->valid_until_s != INT64_MAX)
         record->valid_until = session->valid_until_s;
-    if (service)
-        record->upstream = clean_text(draft, service->upstream);
+    set_upstream(draft, session, service);
     set_groups(draft, session);
     if (session->decide->judged != session || session->decide->decision.tested == 0)
         return; /* nothing of this session's own judgement is at hand */
@@ -226,8 +243,10 @@ bool record_session(struct session *session, enum record_event event,
     set_person(draft, session);
     if (events[event].decides)
         set_decision(draft, session, event, extra->reason);
-    if (event == RECORD_CLOSE)
+    if (event == RECORD_CLOSE) {
+        set_upstream(draft, session, session_service(session));
         set_end(draft, session);
+    }
     if (event == RECORD_REEVAL || event == RECORD_PAM)
         draft->record.sid_part = ++session->parts;
     set_reason(draft, extra->reason, extra->detail);

@@ -44,6 +44,7 @@ struct registry_record {
     char user[REGISTRY_USER_MAX + 1];
     char login[REGISTRY_USER_MAX + 1]; /* login name that pam_mtls confirmed */
     char source[64];                   /* address and port, for the close record */
+    uint64_t target;                   /* target_key of where it goes; 0 none */
 };
 _Static_assert(sizeof(struct registry_record) <= REGISTRY_RECORD_LEN, "a record has its room");
 

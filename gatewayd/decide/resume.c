@@ -5,6 +5,7 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
+#include "gatewayd/decide/connect.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -216,6 +217,7 @@ static void restore(struct session *session, const struct left *left, int fd)
     session->recorded = true;
     session->connected = true;
     session->upstream = fd;
+    connect_resume(session, record->target);
     session->parts = record->parts;
     session->valid_until_s = record->valid_until_s;
     session->pam =

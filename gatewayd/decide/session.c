@@ -5,6 +5,7 @@
 #include "gatewayd/decide/session.h"
 
 #include "common/clock.h"
+#include "gatewayd/decide/connect.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -49,8 +50,6 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
                                 .directory_age_s = AUDIT_NO_NUMBER,
                                 .upstream = -1};
     copy_open(open, &session->open);
-    session->connect.loop = decide->loop;
-    session->connect.upstreams = decide->upstreams;
     return session;
 }
 
@@ -73,7 +72,7 @@ static void stop_timers(struct session *session)
         pipeline_clear(&session->pipeline);
     ev_timer_stop(loop, &session->timer);
     ev_periodic_stop(loop, &session->until);
-    upstream_cancel(&session->connect);
+    connect_leave(session);
 }
 
 static void give_back_place(struct session *session)
@@ -178,5 +177,6 @@ void session_save(struct session *session, enum registry_state state)
     (void)snprintf(record.user, sizeof(record.user), "%s", session->user);
     (void)snprintf(record.login, sizeof(record.login), "%s", session->login);
     address_format_port(&session->open.source, record.source);
+    record.target = session->target ? target_key(session->target) : 0;
     registry_write(session->decide->registry, session->place, &record);
 }

@@ -4,10 +4,10 @@
  * Written by the stages (stages.c), by what re-judges it (reevaluate.c) and by PAM
  * (pam_requests.c).
  */
+#include "gatewayd/decide/dial.h"
 #include "gatewayd/decide/identity.h"
 #include "gatewayd/decide/ledger.h"
 #include "gatewayd/decide/registry.h"
-#include "gatewayd/decide/upstream.h"
 #include "gatewayd/pipeline.h"
 #include "gatewayd/shared/config.h"
 #include "ldap/replica.h"
@@ -85,8 +85,9 @@ struct session {
     uint32_t parts;
 
     /* Where it goes. */
-    struct upstream_connect connect;
-    int upstream; /* our duplicate; -1 none */
+    struct dial *dial;     /* on its way there; NULL: not */
+    struct target *target; /* counted there, referenced; NULL: nowhere */
+    int upstream;          /* our duplicate; -1 none */
     bool connected;
 
     /* While it lives. */

@@ -30,6 +30,7 @@ void *decide_create(struct role *role)
     decide->started_ms = clock_monotonic_ms();
     decide->pam_fd = decide->control_fd = -1;
     decide->upstreams = upstreams_new();
+    decide->pools = pools_new(decide);
     decide->identities = identity_cache_new(DECIDE_IDENTITIES_MAX);
     decide->sessions = sessions_new();
     decide->data = data_new(decide);
@@ -179,6 +180,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     send_counters(timer->data);
     record_preauth_counts(timer->data);
+    pools_tick(((struct decide *)timer->data)->pools);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -246,6 +248,7 @@ bool decide_start(struct role *role, struct error *err)
         return false;
     decide->epoch = registry_next_epoch(decide->registry, clock_realtime_ms());
     decide->ledger = ledger_new(decide->loop, decide->epoch);
+    pools_configure(decide->pools);
     if (!open_sockets(decide, err))
         return false;
     ev_timer_init(&decide->tick, on_tick, 1.0, 1.0);
@@ -275,6 +278,7 @@ bool decide_reconfigure(struct role *role, const struct config *before, struct e
         return false;
     if (!decide_directory(decide))
         decide->replica = replica_free(decide->replica);
+    pools_configure(decide->pools);
     reevaluate_plan_stale(decide);
     reevaluate_all(decide, CAUSE_POLICY);
     return true;
@@ -294,6 +298,10 @@ void decide_channel_up(struct role *role, struct channel *channel)
         break;
     case PROCESS_AUDIT:
         ledger_channel(decide->ledger, channel);
+        break;
+    case PROCESS_DIRECTORY:
+        decide->directory = channel;
+        pools_ask_all(decide->pools);
         break;
     default:
         break;
@@ -315,6 +323,8 @@ void decide_channel_down(struct role *role, struct channel *channel, const struc
         ledger_channel(decide->ledger, NULL);
         break;
     case PROCESS_DIRECTORY:
+        if (decide->directory == channel)
+            decide->directory = NULL;
         decide->directory_state = REASON_DIRECTORY_UNREACHABLE; /* the replica stays, and ages */
         break;
     default:
@@ -359,6 +369,7 @@ void decide_destroy(struct decide *decide)
     (void)ledger_free(decide->ledger);
     (void)locks_free(decide->locks);
     (void)identity_cache_free(decide->identities);
+    (void)pools_free(decide->pools);
     (void)upstreams_free(decide->upstreams);
     (void)registry_free(decide->registry);
     free(decide);

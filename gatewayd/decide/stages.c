@@ -7,9 +7,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gatewayd/decide/connect.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/judge.h"
-#include "gatewayd/decide/proxy_send.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -112,71 +112,7 @@ enum stage_result decide_record(void *context)
     return STAGE_DONE;
 }
 
-/* --- connect ---------------------------------------------------------------------------------- */
-
-/* A fresh socket takes the few octets of the header at once, or something is wrong with it. */
-static bool send_proxy_header(const struct session *session, int fd, struct error *err)
-{
-    AUTO(writer_clear) struct writer out = writer_new(2 * PROXY_HEADER_MAX);
-    struct proxy_facts facts = {.source = session->open.source,
-                                .destination = session->open.destination,
-                                .sni = session->open.sni,
-                                .alpn = session->open.alpn,
-                                .cn = identity_text(session->identity, "subject.cn"),
-                                .cipher = session->open.cipher,
-                                .session = session->id};
-    struct bytes octets;
-
-    proxy_encode(&facts, &out);
-    octets = writer_bytes(&out);
-    if (octets.len == 0 ||
-        send(fd, octets.at, octets.len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)octets.len)
-        return err_set(err, REASON_UPSTREAM_UNREACHABLE, "PROXY header: %m");
-    return true;
-}
-
-static void connected(void *context, int fd, const struct error *why)
-{
-    struct session *session = context;
-    const struct config_service *service = session_service(session);
-    struct error err;
-
-    session->connected = true;
-    if (fd < 0) {
-        deny(session, why->reason, why->detail);
-    } else if (!service) {
-        (void)close(fd);
-        deny(session, REASON_NO_SERVICE, "");
-    } else if (service->send_proxy == CONFIG_PROXY_V2 && !send_proxy_header(session, fd, &err)) {
-        (void)close(fd);
-        deny(session, err.reason, err.detail);
-    } else {
-        session->upstream = fd;
-    }
-    pipeline_continue(&session->pipeline);
-}
-
-enum stage_result decide_connect(void *context)
-{
-    struct session *session = context;
-    const struct config_service *service = session_service(session);
-    struct error err;
-
-    if (session->reason != REASON_OK || session->connected || session_is_whoami(session))
-        return STAGE_DONE;
-    if (session->connect.where)
-        return STAGE_WAIT;
-    session->connect.done = connected;
-    session->connect.context = session;
-    if (!service)
-        deny(session, REASON_NO_SERVICE, "");
-    else if (upstream_begin(&session->connect, service->upstream,
-                            session->decide->role->config->gateway->run_dir, &session->id, &err))
-        return STAGE_WAIT;
-    else
-        deny(session, err.reason, err.detail);
-    return STAGE_DONE;
-}
+/* connect: connect.c */
 
 /* --- durable, verdict ------------------------------------------------------------------------- */
 
@@ -208,6 +144,7 @@ static bool send_verdict(struct session *session, struct bytes text)
  */
 static void leave(struct session *session)
 {
+    session_set_text(&session->end_detail, session->detail);
     if (session->recorded)
         session_finish(session, session->reason);
     else
@@ -271,15 +208,14 @@ enum stage_result decide_verdict(void *context)
 static void late(void *context, enum reason reason)
 {
     struct session *session = context;
-    bool waits_for_record = session->connected || !session->connect.where;
+    bool waits_for_record = session->connected || !session->dial;
 
     session->waits = SESSION_WAITS_FOR_NOTHING;
     if (!session->recorded && session->wait.counter == 0) {
         deny(session, reason, "");
         pipeline_jump(&session->pipeline, "record");
     } else if (!waits_for_record) {
-        upstream_cancel(&session->connect);
-        deny(session, reason, "no connection in time");
+        connect_late(session, reason);
         pipeline_jump(&session->pipeline, "durable");
     } else {
         deny(session, reason, "no acknowledgement in time");

@@ -163,6 +163,30 @@ static json_t *alarms_json(const struct decide *decide)
     return list;
 }
 
+static void add_upstream(void *context, const char *service, const struct target *target)
+{
+    json_t *list = context, *json;
+
+    if (json_array_size(list) >= POOLS_SHOWN_MAX)
+        return;
+    json = json_pack("{s:s,s:s,s:I}", "service", service, "state", target->down ? "down" : "up",
+                     "sessions", (json_int_t)target->n_sessions);
+    (void)json_object_set_new(json, "upstream", text_json(target->where));
+    if (target->since_ms > 0)
+        (void)json_object_set_new(json, "since_ms", json_integer(target->since_ms));
+    if (target->down)
+        (void)json_object_set_new(json, "detail", text_json(target->why));
+    (void)json_array_append_new(list, json);
+}
+
+static json_t *upstreams_json(const struct decide *decide)
+{
+    json_t *list = json_array();
+
+    pools_each(decide->pools, add_upstream, list);
+    return list;
+}
+
 bool status_print(struct decide *decide, struct bytes parent, struct writer *out)
 {
     json_t *json = json_loadb((const char *)parent.at, parent.len, 0, NULL);
@@ -177,6 +201,7 @@ bool status_print(struct decide *decide, struct bytes parent, struct writer *out
     (void)json_object_set_new(json, "sessions", sessions_json(decide));
     (void)json_object_set_new(json, "directory", directory_json(decide));
     (void)json_object_set_new(json, "audit", audit_json(decide));
+    (void)json_object_set_new(json, "upstreams", upstreams_json(decide));
     (void)json_object_set_new(json, "locks", json_integer((json_int_t)count_locks(decide)));
     (void)json_object_set_new(json, "decisions", counters_json(&decide->counters));
     (void)json_object_set_new(json, "denials", denials_json(decide));

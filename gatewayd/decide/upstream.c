@@ -166,7 +166,7 @@ static void finish_errno(struct upstream_connect *attempt, int number)
         return;
     }
     errno = number;
-    (void)err_set(&why, REASON_UPSTREAM_UNREACHABLE, "%s: %m", attempt->where);
+    (void)err_set(&why, REASON_UPSTREAM_UNREACHABLE, "%m");
     finish(attempt, &why);
 }
 
@@ -220,7 +220,7 @@ static bool begin_tcp(struct upstream_connect *attempt, struct error *err)
         return err_set(err, REASON_UPSTREAM_UNREACHABLE, "socket: %m");
     (void)setsockopt(attempt->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* only speed */
     if (connect(attempt->fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
-        return err_set(err, REASON_UPSTREAM_UNREACHABLE, "%s: %m", attempt->where);
+        return err_set(err, REASON_UPSTREAM_UNREACHABLE, "%m");
     ev_io_init(&attempt->io, on_writable, attempt->fd, EV_WRITE);
     attempt->io.data = attempt;
     ev_io_start(attempt->loop, &attempt->io);
@@ -232,7 +232,7 @@ static bool begin_unix(struct upstream_connect *attempt, struct error *err)
     attempt->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (attempt->fd <= 0)
         return err_set(err, REASON_UPSTREAM_UNREACHABLE, "socket: %m");
-    if (!bind_name(attempt->fd, &attempt->session, err))
+    if (attempt->named && !bind_name(attempt->fd, &attempt->session, err))
         return false;
     ev_timer_start(attempt->loop, &attempt->again);
     return true;
@@ -245,7 +245,9 @@ bool upstream_begin(struct upstream_connect *attempt, const char *where, const c
 
     attempt->where = xstrdup(where);
     attempt->run_dir = xstrdup(run_dir);
-    attempt->session = *session;
+    attempt->named = session != NULL;
+    if (session)
+        attempt->session = *session;
     ev_timer_init(&attempt->again, on_again, 0.0, 0.0);
     attempt->again.data = attempt;
     good = is_unix(where) ? begin_unix(attempt, err) : begin_tcp(attempt, err);

@@ -27,6 +27,7 @@ struct upstream_connect {
     const struct upstreams *upstreams;
     char *where;
     char *run_dir;
+    bool named; /* after a session; a check belongs to none */
     struct session_id session;
     /* Told once, from the loop: the connected socket, which the callee owns; or -1 and why. */
     void (*done)(void *context, int fd, const struct error *why);
@@ -34,8 +35,9 @@ struct upstream_connect {
 };
 
 /*
- * Begins to connect. where: the upstream option; run_dir: below it lie the sockets of spawn. done
- * is never called from inside. False when it is clear at once that there is no connection.
+ * Begins to connect. where: the upstream option; run_dir: below it lie the sockets of spawn;
+ * session: NULL for a check. The errors do not repeat where. done is never called from inside.
+ * False when it is clear at once that there is no connection.
  */
 bool upstream_begin(struct upstream_connect *attempt, const char *where, const char *run_dir,
                     const struct session_id *session, struct error *err) MUST_CHECK;

@@ -92,6 +92,12 @@ void publish_removed(struct following *following, const struct replica_uuid *uui
 void publish_snapshot(struct following *following);
 void publish_tick(struct following *following); /* AS_OF, counters, a snapshot that is due */
 
+/* --- resolve.c --- */
+/* Before the sandbox closes: how long a name may keep everybody else waiting. */
+void resolve_prepare(void);
+/* Answers a RESOLVE of decide. */
+void resolve_name(const struct following *following, struct bytes name);
+
 /* --- nss.c --- */
 void nss_tick(struct following *following);
 

@@ -89,6 +89,7 @@ static bool prepare(struct role *role, struct error *err)
 {
     struct following *following = following_of(role);
 
+    resolve_prepare();
     directory_prepare();
     return credentials_prepare(&following->credentials, following_config(following), err);
 }
@@ -141,7 +142,16 @@ static void on_drain(struct role *role, struct channel *from, const union messag
         disk_save(following_of(role));
 }
 
+static void on_resolve(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    if (fd >= 0)
+        (void)close(fd);
+    resolve_name(following_of(role), msg->resolve.name);
+}
+
 static const struct role_handler handlers[] = {
+    {MESSAGE_RESOLVE, on_resolve},
     {MESSAGE_DRAIN, on_drain},
 };
 

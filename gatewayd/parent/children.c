@@ -71,9 +71,10 @@ bool children_needs_spawn(const struct config *config)
     struct config_upstream upstream;
 
     for (size_t i = 0; i < config->n_service; i++)
-        if (config_upstream_parse(config->service[i].upstream, &upstream, NULL) &&
-            upstream.kind == CONFIG_UPSTREAM_SPAWN)
-            return true;
+        for (size_t k = 0; k < config->service[i].upstream.n; k++)
+            if (config_upstream_parse(config->service[i].upstream.at[k], &upstream, NULL) &&
+                upstream.kind == CONFIG_UPSTREAM_SPAWN)
+                return true;
     return false;
 }
 

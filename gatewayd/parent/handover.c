@@ -74,13 +74,12 @@ static void give_dir(struct giving *giving, const struct config_place *place, en
         give(giving, kind, path, 0, fd);
 }
 
-bool handover_upstream_dir(const struct config *config, const struct config_service *service,
-                           char dir[PATH_MAX])
+bool handover_upstream_dir(const struct config *config, const char *text, char dir[PATH_MAX])
 {
     struct config_upstream upstream;
 
-    if (!config_upstream_parse(service->upstream, &upstream, NULL) ||
-        upstream.kind == CONFIG_UPSTREAM_TCP)
+    if (!config_upstream_parse(text, &upstream, NULL) ||
+        (upstream.kind != CONFIG_UPSTREAM_UNIX && upstream.kind != CONFIG_UPSTREAM_SPAWN))
         return false;
     if (upstream.kind == CONFIG_UPSTREAM_SPAWN)
         (void)snprintf(dir, PATH_MAX, "%s/spawn", config->gateway->run_dir);
@@ -93,21 +92,28 @@ bool handover_upstream_dir(const struct config *config, const struct config_serv
 }
 
 /* A directory that is not there yet is a service that is down, nothing more. */
+static void give_upstream_dir(struct giving *giving, const struct config_service *service,
+                              const char *upstream)
+{
+    char dir[PATH_MAX];
+    struct error err;
+    int fd;
+
+    if (!handover_upstream_dir(giving->config, upstream, dir))
+        return;
+    fd = folders_open(dir, "", O_PATH, &err);
+    if (fd < 0)
+        log_error("upstream_missing", &err, "service=%s", service->title);
+    else
+        give(giving, FILE_UPSTREAM_DIR, dir, 0, fd);
+}
+
 static void give_upstream_dirs(struct giving *giving)
 {
-    for (size_t i = 0; i < giving->config->n_service; i++) {
-        char dir[PATH_MAX];
-        struct error err;
-        int fd;
-
-        if (!handover_upstream_dir(giving->config, &giving->config->service[i], dir))
-            continue;
-        fd = folders_open(dir, "", O_PATH, &err);
-        if (fd < 0)
-            log_error("upstream_missing", &err, "service=%s", giving->config->service[i].title);
-        else
-            give(giving, FILE_UPSTREAM_DIR, dir, 0, fd);
-    }
+    for (size_t i = 0; i < giving->config->n_service; i++)
+        for (size_t k = 0; k < giving->config->service[i].upstream.n; k++)
+            give_upstream_dir(giving, &giving->config->service[i],
+                              giving->config->service[i].upstream.at[k]);
 }
 
 /* The files and never NSS, which would ask the directory as well. */

@@ -16,6 +16,5 @@ bool handover_upstream_dirs(const struct config *config, const struct grant_sink
 bool handover_local_names(const struct config *config, const struct grant_sink *sink) MUST_CHECK;
 /* The paths of those files; NULL: no more. */
 const char *handover_local_path(size_t number);
-/* The directory of a unix: or spawn: upstream; false for others. */
-bool handover_upstream_dir(const struct config *config, const struct config_service *service,
-                           char dir[PATH_MAX]);
+/* The directory of a unix: or spawn: upstream (text: the option); false for others. */
+bool handover_upstream_dir(const struct config *config, const char *text, char dir[PATH_MAX]);

@@ -110,8 +110,9 @@ static void add_upstreams(struct watches *watches, const struct config *config)
     char dir[PATH_MAX];
 
     for (size_t i = 0; i < config->n_service; i++)
-        if (handover_upstream_dir(config, &config->service[i], dir) && dir[1])
-            add_file(watches, dir, USE_UPSTREAM);
+        for (size_t k = 0; k < config->service[i].upstream.n; k++)
+            if (handover_upstream_dir(config, config->service[i].upstream.at[k], dir) && dir[1])
+                add_file(watches, dir, USE_UPSTREAM);
 }
 
 static void clear(struct watches *watches, struct ev_loop *loop)

@@ -4,6 +4,8 @@
  */
 #include "gatewayd/shared/config_value.h"
 
+#include "common/text.h"
+
 static bool all_of(const char *text, const char *allowed, size_t max)
 {
     size_t len = strlen(text);
@@ -11,6 +13,7 @@ static bool all_of(const char *text, const char *allowed, size_t max)
     return len > 0 && len <= max && strspn(text, allowed) == len;
 }
 
+#define HOST   "host:{sni.1}"
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -33,7 +36,7 @@ bool config_server_name_is_good(const char *name)
     if (strncmp(name, "*.", 2) == 0)
         name += 2;
     len = strlen(name);
-    if (!all_of(name, LOWER DIGITS "-.", 253))
+    if (!all_of(name, LOWER DIGITS "-.", CONFIG_SERVER_NAME_MAX))
         return false;
     for (size_t i = 0; i <= len; i++) {
         if (name[i] != '.' && name[i] != '\0') {
@@ -45,6 +48,44 @@ bool config_server_name_is_good(const char *name)
         label = 0;
     }
     return strspn(name, DIGITS ".") != len;
+}
+
+static bool parse_port(struct bytes text, uint16_t *ret_port)
+{
+    uint64_t port;
+
+    if (!text_u64(text, &port) || port == 0 || port > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+/* host:{sni.1} or host:{sni.1}:PORT */
+static bool parse_host(const char *rest, struct config_upstream *upstream)
+{
+    upstream->kind = CONFIG_UPSTREAM_HOST;
+    upstream->address.port = CONFIG_HOST_PORT;
+    return rest[0] == '\0' ||
+           (rest[0] == ':' && parse_port(bytes_of(rest + 1), &upstream->address.port));
+}
+
+/* ADDRESS:PORT or NAME:PORT; a port of 0 reaches nobody. */
+static bool parse_tcp(const char *text, struct config_upstream *upstream)
+{
+    char name[CONFIG_SERVER_NAME_MAX + 1];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+
+    if (address_parse_port(bytes_of(text), &upstream->address, NULL))
+        return upstream->address.port > 0;
+    if (len == 0 || len > CONFIG_SERVER_NAME_MAX)
+        return false;
+    memcpy(name, text, len);
+    name[len] = '\0';
+    upstream->kind = CONFIG_UPSTREAM_NAME;
+    upstream->name = (struct bytes){(const uint8_t *)text, len};
+    return name[0] != '*' && config_server_name_is_good(name) &&
+           parse_port(bytes_of(colon + 1), &upstream->address.port);
 }
 
 bool config_upstream_parse(const char *text, struct config_upstream *ret_upstream,
@@ -63,9 +104,11 @@ bool config_upstream_parse(const char *text, struct config_upstream *ret_upstrea
     } else if (strncmp(text, "spawn:", 6) == 0) {
         upstream.kind = CONFIG_UPSTREAM_SPAWN;
         upstream.rest = text + 6;
-    } else if (!address_parse_port(bytes_of(text), &upstream.address, NULL)) {
-        return err_set(err, REASON_CONFIG_VALUE,
-                       "%s: neither ADDRESS:PORT nor unix:PATH nor spawn:ROW", text);
+    } else if (!(strncmp(text, HOST, strlen(HOST)) == 0 ? parse_host(text + strlen(HOST), &upstream)
+                                                        : parse_tcp(text, &upstream))) {
+        return err_set(
+            err, REASON_CONFIG_VALUE,
+            "%s: neither ADDRESS:PORT nor NAME:PORT nor unix:PATH nor spawn:ROW nor " HOST, text);
     }
     *ret_upstream = upstream;
     return true;

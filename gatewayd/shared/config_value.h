@@ -5,15 +5,26 @@
  */
 #include "common/address.h"
 
-enum config_upstream_kind { CONFIG_UPSTREAM_TCP, CONFIG_UPSTREAM_UNIX, CONFIG_UPSTREAM_SPAWN };
+enum { CONFIG_SERVER_NAME_MAX = 253 /* octets (RFC 1035 2.3.4, as text) */ };
+
+enum config_upstream_kind {
+    CONFIG_UPSTREAM_TCP,
+    CONFIG_UPSTREAM_UNIX,
+    CONFIG_UPSTREAM_SPAWN,
+    CONFIG_UPSTREAM_NAME, /* resolved by the directory process */
+    CONFIG_UPSTREAM_HOST, /* an entry of the directory's host registry, named by the SNI */
+};
+enum { CONFIG_HOST_PORT = 22 /* of host:{sni.1} without a port: most of such hosts speak SSH */ };
 
 struct config_upstream {
     enum config_upstream_kind kind;
-    struct address address; /* TCP */
+    struct address address; /* TCP; of NAME and HOST the port alone */
     const char *rest;       /* UNIX: the path; SPAWN: the row. Points into the text */
+    struct bytes name;      /* NAME: the host. Points into the text */
 };
 
-/* "127.0.0.1:22", "[::1]:22", "unix:/run/x.sock", "spawn:sshd". */
+/* "127.0.0.1:22", "[::1]:22", "db.example.org:5432", "unix:/run/x.sock", "spawn:sshd",
+ * "host:{sni.1}", "host:{sni.1}:22". */
 bool config_upstream_parse(const char *text, struct config_upstream *ret_upstream,
                            struct error *err) MUST_CHECK;
 /* Letters, digits, "-", "_" and ".", at most 64: titles become file names and labels. */

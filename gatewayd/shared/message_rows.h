@@ -196,6 +196,16 @@ FIELD(as_of, TEXT, server, "which one answers, for status; empty when none")
 FIELD(as_of, U32, reason, "OK or why there is no fresher one")
 END_MESSAGE(AS_OF)
 
+MESSAGE(RESOLVE, resolve, DECIDE, DIRECTORY, 0) /* only names that stand in upstream options are answered */
+FIELD(resolve, TEXT, name, "host name")
+END_MESSAGE(RESOLVE)
+MESSAGE(RESOLVED, resolved, DIRECTORY, DECIDE, 0)
+FIELD(resolved, TEXT, name, "of the RESOLVE")
+FIELD(resolved, U32, reason, "OK, or why there is no answer")
+FIELD(resolved, TEXT, detail, "")
+FIELD(resolved, BYTES, addresses, "16 octets each, IPv4 as ::ffff:a.b.c.d; at most 16 of them")
+END_MESSAGE(RESOLVED)
+
 /* --- decide and parent ------------------------------------------------------------------------ */
 MESSAGE(WHOIS, whois, DECIDE, PARENT, 0) /* decide cannot read /proc */
 FIELD(whois, U64, cookie, "")

@@ -138,10 +138,11 @@ static bool needs_pam(const struct row *row)
     const struct config *config = row->serve->role->config;
 
     for (size_t i = 0; i < config->n_service; i++)
-        if (config->service[i].confirm == CONFIG_CONFIRM_PAM &&
-            strncmp(config->service[i].upstream, "spawn:", 6) == 0 &&
-            strcmp(config->service[i].upstream + 6, row->title) == 0)
-            return true;
+        for (size_t k = 0; k < config->service[i].upstream.n; k++)
+            if (config->service[i].confirm == CONFIG_CONFIRM_PAM &&
+                strncmp(config->service[i].upstream.at[k], "spawn:", 6) == 0 &&
+                strcmp(config->service[i].upstream.at[k] + 6, row->title) == 0)
+                return true;
     return false;
 }
 

@@ -40,6 +40,12 @@ const char world_config[] =
     "  confirm = \"pam\" protocol = \"ssh\" }\n"
     "service \"short\" { listener = {\"main\"} sni = {\"s.x\"} upstream = \"unix:%s/echo\"\n"
     "  max_duration = \"2s\" }\n"
+    "service \"many\" { listener = {\"main\"} sni = {\"m.x\"}\n"
+    "  upstream = {\"unix:%s/dead\", \"unix:%s/echo\", \"unix:%s/two\"} health_interval = \"0s\" "
+    "}\n"
+    "service \"checked\" { listener = {\"main\"} sni = {\"c.x\"}\n"
+    "  upstream = {\"unix:%s/three\", \"unix:%s/four\"} health_interval = \"1s\" }\n"
+    "service \"named\" { listener = {\"main\"} sni = {\"n.x\"} upstream = \"db.example:7\" }\n"
     "directory \"d\" { uri = {\"file:/x.ldif\"} max_stale = \"15m\" max_stale_live = \"4h\" }\n"
     "mapping \"m\" { ca = {\"users\"} find = \"(mail={san.email})\" strength = \"weak-allowed\"\n"
     "  multi = \"by-requested-name\" match = {\"san.email ~ *@corp.example\"} }\n"
@@ -118,6 +124,7 @@ static void keep_record(struct world *world, struct bytes octets)
     copy(kept->confirms, sizeof(kept->confirms), record.confirms);
     copy(kept->rule, sizeof(kept->rule), record.policy_rule);
     copy(kept->who, sizeof(kept->who), record.who);
+    copy(kept->upstream, sizeof(kept->upstream), record.upstream);
     copy(kept->facts, sizeof(kept->facts), record.facts);
     copy(kept->misses, sizeof(kept->misses), record.misses);
     session_id_format(&record.sid, kept->sid);
@@ -202,6 +209,9 @@ static void to_us(void *context, struct channel *channel, enum message_id id,
         to_edge(world, id, msg, fd);
     else if (channel == world->parent)
         to_parent(world, id, msg);
+    else if (id == MESSAGE_RESOLVE)
+        copy(world->asked_name[world->n_resolves++ % WORLD_NAMES_MAX], sizeof(world->asked_name[0]),
+             msg->resolve.name);
 }
 
 static void we_lost(void *context, struct channel *channel, const struct error *why)
@@ -310,7 +320,8 @@ struct world *world_new_empty(const char *config)
     (void)snprintf(world->dir, sizeof(world->dir), "/tmp/decide_world.XXXXXX");
     assert_non_null(mkdtemp(world->dir));
     (void)snprintf(text, sizeof(text), config, world->dir, world->dir, world->dir, world->dir,
-                   world->dir, world->dir, world->dir, world->dir, world->dir, world->dir);
+                   world->dir, world->dir, world->dir, world->dir, world->dir, world->dir,
+                   world->dir, world->dir, world->dir, world->dir);
     assert_true(config_parse("test.conf", bytes_of(text), &errors, &world->config));
     world->loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
     world->registry = memfd_create("registry", MFD_CLOEXEC);
@@ -403,7 +414,8 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
 
 void world_policy(struct world *world, const char *policy)
 {
-    static const char *const services[] = {"echo", "proxied", "dead", "ssh", "short"};
+    static const char *const services[] = {"echo",  "proxied", "dead",    "ssh",
+                                           "short", "many",    "checked", "named"};
     bool confirmed[ARRAY_LEN(services)];
     static const char *const cas[] = {"users"};
     struct policy_world known = {services, confirmed, ARRAY_LEN(services), cas, 1};

@@ -7,10 +7,11 @@
 
 #include "certs.h"
 
-enum { WORLD_RECORDS_MAX = 128, WORLD_MESSAGES_MAX = 128 };
+enum { WORLD_RECORDS_MAX = 128, WORLD_MESSAGES_MAX = 128, WORLD_NAMES_MAX = 8 };
 
 struct world_record {
     char ev[16], reason[48], user[64], decision[16], detail[256], confirms[64], rule[64], who[96];
+    char upstream[256];
     char sid[SESSION_ID_TEXT_LEN + 1];
     char facts[4096], misses[4096];
     int64_t bytes_in, bytes_out, sid_part, count;
@@ -46,8 +47,10 @@ struct world {
     size_t n_verify, n_kills, n_logins, n_asks, n_downs;
     struct message_channel_down down; /* the last one, without its detail */
     uint64_t ask_cookie;
-    void (*on_ask)(struct world *world); /* what the parent does when it is asked; may be NULL */
-    bool foreign;                        /* WHOIS: the peer lives in another namespace */
+    void (*on_ask)(struct world *world);   /* what the parent does when it is asked; may be NULL */
+    char asked_name[WORLD_NAMES_MAX][256]; /* by RESOLVE, the last ones */
+    size_t n_resolves;
+    bool foreign; /* WHOIS: the peer lives in another namespace */
 };
 
 /* With a policy, a directory and an audit process that works. */

@@ -41,7 +41,9 @@ static const char good[] =
     "service \"ssh\" { listener = {\"main\"} sni = {\"ssh.example.org\", \"*.ssh.example.org\"}\n"
     "  upstream = \"spawn:sshd\" protocol = \"ssh\" confirm = \"pam\" }\n"
     "service \"echo\" { listener = {\"main\"} upstream = \"127.0.0.1:7\" send_proxy = \"v2\" }\n"
-    "service \"unix\" { listener = {\"main\"} alpn = {\"u\"} upstream = \"unix:/run/u.sock\" }\n"
+    "service \"unix\" { listener = {\"main\"} alpn = {\"u\"} upstream = {\"unix:/run/u.sock\", "
+    "\"db-1.example.org:5432\", "
+    "\"[::1]:7\"} health_interval = \"0s\" }\n"
     "spawn \"sshd\" { command = {\"/usr/lib/gatewayd/sshd-gw\", \"-i\"} }\n"
     "directory \"corp\" { uri = {\"ldaps://l1\", \"ldaps://l2\"} base = \"dc=example,dc=org\" }\n"
     "mapping \"mail\" { ca = {\"users\"} find = \"(mail={san.email!only})\" else = \"continue\" }\n"
@@ -79,6 +81,11 @@ static void test_values(void **state)
     assert_int_equal(config->service[1].send_proxy, CONFIG_PROXY_V2);
     assert_int_equal(config->service[0].sni.n, 2);
     assert_string_equal(config->service[0].sni.at[1], "*.ssh.example.org");
+    assert_int_equal(config->service[0].upstream.n, 1);
+    assert_int_equal(config->service[0].health_interval, 5);
+    assert_int_equal(config->service[2].upstream.n, 3);
+    assert_string_equal(config->service[2].upstream.at[1], "db-1.example.org:5432");
+    assert_int_equal(config->service[2].health_interval, 0);
     assert_int_equal(config->ca[0].crl_grace, 7200);
     assert_int_equal(config->ca[0].revocation, CONFIG_REVOCATION_REQUIRE);
     assert_string_equal(config->listener[0].address.at[1], "127.0.0.1:8444");
@@ -166,8 +173,20 @@ static const struct {
     {"no such listener", BASE "service \"s\" { listener = {\"x\"} upstream = \"127.0.0.1:1\" }\n",
      "4 config_reference", 1},
     {"no upstream", SERVICE(""), "4 config_missing service s needs upstream", 1},
-    {"upstream by host name", SERVICE("upstream = \"localhost:22\""),
-     "4 config_value upstream localhost:22", 1},
+    {"upstream by a name in upper case", SERVICE("upstream = \"Localhost:22\""),
+     "4 config_value upstream Localhost:22", 1},
+    {"upstream by a name without a port", SERVICE("upstream = \"localhost\""), "4 config_value", 1},
+    {"upstream by a pattern", SERVICE("upstream = \"*.example.org:22\""), "4 config_value", 1},
+    {"upstream with port 0", SERVICE("upstream = \"192.0.2.1:0\""), "4 config_value", 1},
+    {"upstream by a name with port 0", SERVICE("upstream = \"localhost:0\""), "4 config_value", 1},
+    {"upstream with a port too high", SERVICE("upstream = \"localhost:65536\""), "4 config_value",
+     1},
+    {"upstream given twice",
+     SERVICE("upstream = {\"192.0.2.1:1\", \"localhost:1\", \"192.0.2.1:1\"}"),
+     "4 config_value upstream 192.0.2.1:1 is given twice", 1},
+    {"pam over one tcp upstream of two",
+     SERVICE("upstream = {\"unix:/run/x\", \"localhost:22\"} confirm = \"pam\""),
+     "4 config_value confirm", 1},
     {"upstream with relative path", SERVICE("upstream = \"unix:x\""), "4 config_value", 1},
     {"upstream of no row", SERVICE("upstream = \"spawn:x\""),
      "4 config_reference upstream: there is no section spawn \"x\"", 1},

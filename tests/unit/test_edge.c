@@ -294,7 +294,8 @@ static void test_back_pressure(void **state)
     close_session(&live);
 }
 
-/* Octets of either side keep it, silence ends it, and another service's silence is its own matter. */
+/* Octets of either side keep it, silence ends it, and another service's silence is its own matter.
+ */
 static void test_idle(void **state)
 {
     struct live live = open_session("brief.example"), quiet = open_session("echo.example");

@@ -1,0 +1,140 @@
+/*
+ * The stage `connect`: from a service to a connected socket with its PROXY header on it. Runs in
+ * decide after ALLOW, side by side with the record's commit. Where it leads comes from
+ * gatewayd.conf, never from the client.
+ */
+#include "gatewayd/decide/connect.h"
+
+#include "gatewayd/decide/decide.h"
+#include "gatewayd/decide/proxy_send.h"
+#include "gatewayd/decide/stages.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+static enum stage_result refuse(struct session *session, enum reason reason, const char *detail)
+{
+    if (session->reason == REASON_OK)
+        session_set_reason(session, reason, detail);
+    return STAGE_DONE;
+}
+
+static bool make_header(const struct session *session, struct writer *out, struct error *err)
+{
+    struct proxy_facts facts = {.source = session->open.source,
+                                .destination = session->open.destination,
+                                .sni = session->open.sni,
+                                .alpn = session->open.alpn,
+                                .cn = identity_text(session->identity, "subject.cn"),
+                                .cipher = session->open.cipher,
+                                .session = session->id};
+
+    proxy_encode(&facts, out);
+    return writer_ok(out) || err_set(err, REASON_UPSTREAM_UNREACHABLE, "PROXY header: too long");
+}
+
+static void connected(void *context, int fd, struct target *target, const char *why)
+{
+    struct session *session = context;
+
+    session->connected = true;
+    if (fd < 0)
+        (void)refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+    session->upstream = fd;
+    session->target = target;
+    session->dial = dial_free(session->dial);
+    pipeline_continue(&session->pipeline);
+}
+
+/* No place at all: names without an address. */
+static enum stage_result nowhere(struct session *session, const struct config_service *service)
+{
+    AUTO(writer_clear) struct writer why = writer_new(DIAL_WHY_MAX);
+    AUTO(char_freep) char *text = NULL;
+
+    pools_missing(session->decide->pools, service->title, &why);
+    writer_u8(&why, '\0');
+    return refuse(session, REASON_UPSTREAM_UNREACHABLE,
+                  writer_ok(&why) ? (const char *)why.at : "none of the names has an address");
+}
+
+static enum stage_result dial(struct session *session, const struct config_service *service)
+{
+    struct decide *decide = session->decide;
+    AUTO(writer_clear) struct writer header = writer_new(2 * PROXY_HEADER_MAX);
+    char why[DIAL_WHY_MAX + 1];
+    struct error err;
+    struct dial_request request = {.loop = decide->loop,
+                                   .targets = pools_targets(decide->pools),
+                                   .upstreams = decide->upstreams,
+                                   .run_dir = decide->role->config->gateway->run_dir,
+                                   .session = session->id,
+                                   .done = connected,
+                                   .context = session};
+
+    if (service->send_proxy == CONFIG_PROXY_V2 && !make_header(session, &header, &err))
+        return refuse(session, err.reason, err.detail);
+    request.header = writer_bytes(&header);
+    request.n = pools_of_service(decide->pools, service->title, &request.at);
+    if (request.n == 0)
+        return nowhere(session, service);
+    session->dial = dial_begin(&request, why);
+    return session->dial ? STAGE_WAIT : refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+}
+
+enum stage_result decide_connect(void *context)
+{
+    struct session *session = context;
+    const struct config_service *service = session_service(session);
+
+    if (session->reason != REASON_OK || session->connected || session_is_whoami(session))
+        return STAGE_DONE;
+    if (session->dial)
+        return STAGE_WAIT;
+    if (!service)
+        return refuse(session, REASON_NO_SERVICE, "");
+    return dial(session, service);
+}
+
+/* --- afterwards ------------------------------------------------------------------------------- */
+
+void connect_late(struct session *session, enum reason reason)
+{
+    (void)refuse(session, reason, dial_late(session->dial));
+    session->dial = dial_free(session->dial);
+}
+
+void connect_leave(struct session *session)
+{
+    session->dial = dial_free(session->dial);
+    if (!session->target)
+        return;
+    session->target->n_sessions--;
+    targets_drop(pools_targets(session->decide->pools), session->target);
+    session->target = NULL;
+}
+
+void connect_resume(struct session *session, uint64_t key)
+{
+    struct targets *targets = pools_targets(session->decide->pools);
+    struct target *target = targets_find(targets, key);
+    char where[ADDRESS_TEXT_MAX];
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    struct address address;
+
+    if (session->target || session->upstream < 0)
+        return;
+    if (target) {
+        session->target = target_ref(target);
+    } else if (getpeername(session->upstream, (struct sockaddr *)&sa, &len) == 0) {
+        address = address_from_sockaddr((struct sockaddr *)&sa, len);
+        if (!address.known)
+            return; /* a socket path that no service names any more */
+        address_format_port(&address, where);
+        session->target = targets_get(targets, where);
+    } else {
+        return;
+    }
+    session->target->n_sessions++;
+}

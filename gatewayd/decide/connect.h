@@ -1,0 +1,13 @@
+#pragma once
+/*
+ * Sessions and the places that they are connected to: each session counts once at its place, from
+ * the first attempt to the end.
+ */
+#include "gatewayd/decide/session.h"
+
+/* The stage is late: what was tried until now is the detail. */
+void connect_late(struct session *session, enum reason reason);
+/* The session ends: it is counted nowhere any more. Harmless when it is not. */
+void connect_leave(struct session *session);
+/* A session of the decide before counts at its place again; key: target_key of the place. */
+void connect_resume(struct session *session, uint64_t key);

@@ -20,7 +20,7 @@ REASON(TLS_PROOF_FAILED, DENY, "the client does not hold the certificate's key",
        "the key and the certificate belong together?")
 REASON(HANDSHAKE_TIMEOUT, DENY, "the handshake took too long", "listener option handshake_timeout")
 REASON(TOO_MANY_HANDSHAKES, DENY, "too many handshakes in flight",
-       "listener option max_handshakes_per_source")
+       "options max_handshakes and, of the listener, max_handshakes_per_source")
 REASON(TOO_MANY_CONNECTIONS, DENY, "too many connections", "listener option max_connections")
 REASON(CERT_MALFORMED, DENY, "the certificate is malformed", "gatewayctl verify")
 REASON(CERT_UNKNOWN_CA, DENY, "the certificate comes from no trusted authority",

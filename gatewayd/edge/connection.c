@@ -116,7 +116,6 @@ void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct
     add(edge, c);
     gate_enter(c);
     edge->counters.accepted++;
-    c->ssl = tls_session(c);
     pipeline_init(&c->pipeline, edge->role->loop, PROCESS_EDGE,
                   edge->role->config->listener[listener].handshake_timeout * 1000, c, late);
     connection_turn(c);
@@ -235,6 +234,7 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
 
     pipeline_clear(&c->pipeline);
     connection_wait_no_more(c);
+    turns_forget(c);
     gate_leave(c);
     idle_forget(c);
     edge->n_per_listener[c->listener]--;

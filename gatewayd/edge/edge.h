@@ -7,6 +7,7 @@
 #include "gatewayd/edge/counters.h"
 #include "gatewayd/edge/key_provider.h"
 #include "gatewayd/edge/route.h"
+#include "gatewayd/edge/turns.h"
 #include "gatewayd/edge/wire.h"
 #include "gatewayd/pipeline.h"
 #include "gatewayd/shared/role.h"
@@ -19,6 +20,7 @@ struct preauth;  /* preauth.h */
 struct farewell; /* farewell.h */
 struct gate;     /* gate.h */
 struct gate_place;
+struct known;   /* known.h */
 struct idle;    /* idle.h */
 struct tls_set; /* tls.h */
 
@@ -62,6 +64,8 @@ struct edge {
     size_t n_untold;
     size_t *n_per_listener; /* connections, by index of the listener section */
     struct gate *gate;
+    struct turns *turns;
+    struct known *known;
     struct idle *idle;
     struct preauth *preauth;
     struct farewell *farewells;
@@ -111,6 +115,9 @@ struct connection {
     bool wire_eof, wire_failed;
 
     struct gate_place *place; /* while the handshake runs */
+    struct turn turn;
+    bool hello_waits; /* knock.h */
+    bool hello_came;
     struct address source, destination;
     int64_t accepted_ms, accepted_us;
     uint32_t handshake_us;

@@ -4,6 +4,7 @@
  */
 #include "gatewayd/edge/gate.h"
 
+#include "common/clock.h"
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -29,6 +30,8 @@ struct prefix {
     UT_hash_handle hh;
     size_t n;
     struct queue queues[TIER__COUNT]; /* of a site only */
+    struct gate_place **places;       /* of a source only: all n, in no order */
+    size_t room;
 };
 
 /* Where a connection is counted. site: the /32 of an IPv4 address, the /48 of an IPv6 one. */
@@ -36,6 +39,7 @@ struct gate_place {
     struct connection *c;
     struct prefix *source, *site;
     enum tier tier;
+    size_t at; /* in source->places */
     struct gate_place *next, *prev;
 };
 
@@ -49,11 +53,15 @@ struct gate {
     struct prefix *sources, *sites; /* uthash */
     struct ranks ranks[TIER__COUNT];
     size_t n;
+    uint64_t dice; /* spreads, and need not be a secret */
 };
 
 struct gate *gate_new(void)
 {
-    return xcalloc(1, sizeof(struct gate));
+    struct gate *gate = xcalloc(1, sizeof(*gate));
+
+    gate->dice = (uint64_t)clock_monotonic_us() | 1;
+    return gate;
 }
 
 struct gate *gate_free(struct gate *gate)
@@ -125,6 +133,7 @@ static void count_out(struct prefix **prefixes, struct prefix *prefix)
     if (--prefix->n > 0)
         return;
     HASH_DEL(*prefixes, prefix);
+    free(prefix->places);
     free(prefix);
 }
 
@@ -133,6 +142,38 @@ static size_t held(struct prefix *prefixes, struct prefix_key key)
     const struct prefix *prefix = find(prefixes, key);
 
     return prefix ? prefix->n : 0;
+}
+
+/* --- places of a source ----------------------------------------------------------------------- */
+
+static void place_enter(struct gate_place *place)
+{
+    struct prefix *source = place->source;
+
+    place->at = source->n - 1;
+    if (place->at >= source->room) {
+        source->room = source->room ? 2 * source->room : 4;
+        source->places = xrealloc(source->places, source->room, sizeof(struct gate_place *));
+    }
+    source->places[place->at] = place;
+}
+
+static void place_leave(struct gate_place *place)
+{
+    struct prefix *source = place->source;
+    struct gate_place *last = source->places[source->n - 1];
+
+    source->places[place->at] = last;
+    last->at = place->at;
+}
+
+/* xorshift64 */
+static size_t roll(struct gate *gate, size_t n)
+{
+    gate->dice ^= gate->dice << 13;
+    gate->dice ^= gate->dice >> 7;
+    gate->dice ^= gate->dice << 17;
+    return (size_t)(gate->dice >> 11) % n;
 }
 
 /* --- ranks ------------------------------------------------------------------------------------ */
@@ -203,20 +244,39 @@ static struct connection *find_victim(const struct gate *gate, const struct addr
     return NULL;
 }
 
+/*
+ * One of the newcomer's own, when its source or site has all that it may have; else NULL. At
+ * random: if the newest were refused or the oldest dropped, one client of the source could keep out
+ * all the others, or all that are far away.
+ */
+static struct connection *find_own_victim(struct gate *gate, const struct address *source,
+                                          size_t per_source)
+{
+    struct prefix *own = find(gate->sources, source_key(source));
+    struct prefix *site = find(gate->sites, site_key(source));
+
+    if (!site || ((!own || own->n < per_source) && site->n < per_source * GATE_SITE_FACTOR))
+        return NULL;
+    if (own)
+        return own->places[roll(gate, own->n)]->c;
+    for (int tier = 0; tier < TIER__COUNT; tier++)
+        if (site->queues[tier].n > 0)
+            return site->queues[tier].places->c;
+    return NULL;
+}
+
 enum reason gate_check(const struct edge *edge, uint32_t listener, const struct address *source,
                        struct connection **ret_victim)
 {
-    const struct config_listener *limits = &edge->role->config->listener[listener];
-    const struct gate *gate = edge->gate;
-    size_t per_source = share(edge, limits->max_handshakes_per_source);
+    const struct config *config = edge->role->config;
+    const struct config_listener *limits = &config->listener[listener];
+    struct gate *gate = edge->gate;
 
     *ret_victim = NULL;
     if (edge->n_per_listener[listener] >= share(edge, limits->max_connections))
         return REASON_TOO_MANY_CONNECTIONS;
-    if (held(gate->sources, source_key(source)) >= per_source ||
-        held(gate->sites, site_key(source)) >= per_source * GATE_SITE_FACTOR)
-        return REASON_TOO_MANY_HANDSHAKES;
-    if (gate->n < share(edge, GATE_HANDSHAKES_MAX))
+    *ret_victim = find_own_victim(gate, source, share(edge, limits->max_handshakes_per_source));
+    if (*ret_victim || gate->n < share(edge, config->gateway->max_handshakes))
         return REASON_OK;
     *ret_victim = find_victim(gate, source);
     return *ret_victim ? REASON_OK : REASON_TOO_MANY_HANDSHAKES;
@@ -231,6 +291,7 @@ void gate_enter(struct connection *c)
     place->source = count_in(&gate->sources, source_key(&c->source));
     place->site = count_in(&gate->sites, site_key(&c->source));
     gate->n++;
+    place_enter(place);
     queue_enter(gate, place, TIER_SILENT);
     c->place = place;
 }
@@ -250,6 +311,7 @@ void gate_leave(struct connection *c)
     if (!c->place)
         return;
     queue_leave(gate, c->place);
+    place_leave(c->place);
     count_out(&gate->sources, c->place->source);
     count_out(&gate->sites, c->place->site);
     gate->n--;

@@ -2,7 +2,9 @@
 /*
  * How many may stand at the door: handshakes in flight per source and all together, connections per
  * listener. The limits of the configuration are shared out over the edges. When the door is full,
- * a source that holds few gets in at the cost of the one that holds the most.
+ * a source that holds few gets in at the cost of the one that holds the most; when a source has all
+ * that it may have, one of its own makes room, picked at random: none of its clients can keep out
+ * another for long, near or far.
  */
 #include "common/address.h"
 #include "common/reason.h"
@@ -13,8 +15,8 @@ struct gate;
 struct gate_place; /* of one connection */
 
 enum {
-    GATE_HANDSHAKES_MAX = 4096, /* in flight over all edges; each holds up to 72 KiB */
-    GATE_SITE_FACTOR = 8,       /* an IPv6 /48 may hold so many times what a /64 may */
+    GATE_HANDSHAKES_MAX = 65536, /* most that max_handshakes may allow */
+    GATE_SITE_FACTOR = 8,        /* an IPv6 /48 may hold so many times what a /64 may */
 };
 
 struct gate *gate_new(void);

@@ -7,8 +7,11 @@
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/deny.h"
 #include "gatewayd/edge/gate.h"
+#include "gatewayd/edge/knock.h"
+#include "gatewayd/edge/known.h"
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/stages.h"
+#include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <openssl/err.h>
@@ -61,18 +64,58 @@ static enum stage_result fails(struct connection *c, int ssl_error)
     return connection_end(c, c->denial->reason, LAST_WORD_ALERT);
 }
 
+/* Refused before TLS has a session. */
+static enum stage_result refuse(struct connection *c, const char *detail, enum last_word word)
+{
+    c->edge->counters.handshakes_bad++;
+    preauth_tell_connection(c, REASON_TLS_FAILED, detail, (struct bytes){NULL, 0});
+    return connection_end(c, REASON_TLS_FAILED, word);
+}
+
+/* What came before TLS; STAGE_DONE: the ClientHello is there. */
+static enum stage_result look(struct connection *c)
+{
+    switch (knock_look(c->fd, &c->hello_waits)) {
+    case KNOCK_WAIT:
+        connection_watch_client(c, EV_READ);
+        return STAGE_WAIT;
+    case KNOCK_NO_TLS:
+        knock_refuse(c->fd);
+        return refuse(c, "this is no TLS", LAST_WORD_ALERT);
+    case KNOCK_GONE:
+        return refuse(c, "the client went away", LAST_WORD_NONE);
+    case KNOCK_HELLO:
+        break;
+    }
+    c->hello_came = true;
+    gate_heard(c);
+    return STAGE_DONE;
+}
+
+/* Everything that computes waits for its turn; what has come stays in the socket meanwhile. */
+static enum stage_result stand_in_line(struct connection *c)
+{
+    enum turn_line line = TURN_FINISH;
+
+    if (!c->ssl)
+        line = known_spend(c->edge->known, &c->source) ? TURN_KNOWN : TURN_STRANGER;
+    connection_watch_client(c, 0);
+    turns_ask(c, line);
+    return STAGE_WAIT;
+}
+
 static enum stage_result finished(struct connection *c)
 {
     gate_leave(c);
+    known_proved(c->edge->known, &c->source);
     c->handshake_us = (uint32_t)(clock_monotonic_us() - c->accepted_us);
     c->edge->counters.handshakes++;
     c->phase = PHASE_REQUEST;
     return STAGE_DONE;
 }
 
-enum stage_result edge_handshake(void *connection)
+static enum stage_result compute(struct connection *c)
 {
-    struct connection *c = connection;
     int result, error;
 
     ERR_clear_error();
@@ -83,6 +126,7 @@ enum stage_result edge_handshake(void *connection)
     wire_flush(c);
     switch (error) {
     case SSL_ERROR_WANT_READ:
+        (void)SSL_free_buffers(c->ssl); /* the client may never answer: 34 KiB */
         connection_watch_client(c, c->unsent.len > 0 ? EV_WRITE : EV_READ);
         return STAGE_WAIT;
     case SSL_ERROR_WANT_WRITE:
@@ -95,6 +139,27 @@ enum stage_result edge_handshake(void *connection)
     default:
         return fails(c, error);
     }
+}
+
+enum stage_result edge_handshake(void *connection)
+{
+    struct connection *c = connection;
+
+    if (!c->hello_came) {
+        enum stage_result result = look(c);
+
+        if (result != STAGE_DONE)
+            return result;
+    }
+    if (!c->turn.mine)
+        return stand_in_line(c);
+    c->turn.mine = false;
+    if (!c->ssl) {
+        if (knock_gone(c->fd))
+            return refuse(c, "the client went away", LAST_WORD_NONE);
+        c->ssl = tls_session(c);
+    }
+    return compute(c);
 }
 
 void handshake_or_verdict_late(struct connection *c, enum reason reason)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    ACCEPT_TURN = 16,                          /* connections accepted per turn of the loop */
+    ACCEPT_TURN = 128, /* connections accepted per turn of the loop: a full backlog drops SYNs */
     DECIDE_QUEUE_HIGH = CHANNEL_QUEUE_MAX / 2, /* messages that wait for decide: stop accepting */
     DECIDE_QUEUE_LOW = CHANNEL_QUEUE_MAX / 8,  /* go on */
 };

@@ -9,6 +9,7 @@
 #include "gatewayd/edge/farewell.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/idle.h"
+#include "gatewayd/edge/known.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
@@ -54,6 +55,8 @@ void *edge_create(struct role *role)
     wire_init(&edge->wire);
     edge->preauth = preauth_new(edge);
     edge->gate = gate_new();
+    edge->turns = turns_new(edge);
+    edge->known = known_new();
     edge->idle = idle_new(edge);
     listener_init(edge);
     live_init(edge);

@@ -6,7 +6,6 @@
 #include "gatewayd/edge/tls.h"
 
 #include "gatewayd/edge/edge.h"
-#include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/handshake.h"
 #include "gatewayd/edge/tls_verify.h"
 #include "gatewayd/shared/x509_facts.h"
@@ -124,7 +123,6 @@ static int on_client_hello(SSL *ssl, int *alert, void *context)
     SSL_CTX *ctx;
 
     (void)context;
-    gate_heard(c);
     if (!role_channel(c->edge->role, PROCESS_KEY, 0))
         return SSL_CLIENT_HELLO_RETRY;
     if (!hello_read(server_name, extension(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation),

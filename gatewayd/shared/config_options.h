@@ -22,6 +22,7 @@ OPTION(gateway, run_dir, TEXT, "/run/gatewayd", 1, 80, "", RESTART, "sockets, pi
 OPTION(gateway, state_dir, TEXT, "/var/lib/gatewayd", 1, 200, "", RESTART, "directory snapshot, locks, keys that the daemon makes")
 OPTION(gateway, edges, COUNT, 0, 0, 64, "", RESTART, "edge processes; 0 is one per core")
 OPTION(gateway, direct_keys, CHOICE, 0, 0, 1, "on|off", RESTART, "read public keys of certificates without the slow decoders of OpenSSL before 3.2; has no effect where a FIPS provider is in charge")
+OPTION(gateway, max_handshakes, COUNT, 4096, 64, 65536, "", LIVE, "handshakes in flight over all edges and listeners; each holds up to 44 KiB")
 OPTION(gateway, log_level, CHOICE, 2, 0, 3, "error|warning|info|debug", LIVE, "least urgent lines that the log shows")
 END_SECTION(gateway)
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <getopt.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -321,10 +322,12 @@ static bool log_in(const struct options *options, SSL_CTX *tls, uint64_t n)
                                .tv_usec = options->patience_ms % 1000 * 1000};
     int fd = socket_from(options, n, 0);
     SSL *ssl = SSL_new(tls);
+    int on = 1;
     bool good;
 
     if (fd < 0 || !ssl)
         fatal("a login");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     SSL_set_fd(ssl, fd);

@@ -50,7 +50,7 @@ beside() {
     printf 'figure flood.%s.p99 %s ms %s\n' "$name" "$(value "$line" p99_ms)" "$goal"
     printf 'figure flood.%s.rate %s /s -\n' "$name" "$(awk "BEGIN {print int($(value "$(cat /tmp/attack)" opened) / $(value "$(cat /tmp/attack)" seconds))}")"
     printf 'figure flood.%s.rss_peak %s KiB -\n' "$name" $((peak - before))
-    printf 'figure flood.%s.rss_kept %s KiB <=%s\n' "$name" $(($(rss) - before)) $((before / 10 + 2048))
+    printf 'figure flood.%s.rss_kept %s KiB <=%s\n' "$name" $(($(rss) - FIRST)) $((FIRST / 10 + 2048))
     printf 'figure flood.%s.records %s - -\n' "$name" $(($(records | wc -l) - records_before))
 }
 
@@ -65,12 +65,15 @@ printf 'figure flood.idle.p99 %s ms -\n' "$(value "$line" p99_ms)"
 printf 'figure flood.idle.rss_edges %s KiB -\n' "$(rss)"
 [ "${IDLE:-0}" -gt 0 ] || die "the good client does not even get in alone"
 
+FIRST=$(rss)
 OTHER=127.0.7.0 # where no flood comes from
 beside hello_1 $OTHER - hello --net 127.9.0.0 --sources 1 --rate 2000 --hold 3000
 beside hello_200 $OTHER - hello --net 127.9.0.0 --sources 200 --rate 2000 --hold 3000
 beside abandon_1 $OTHER - abandon --net 127.9.0.0 --sources 1 --rate 2000 --hold 3000
 beside abandon_200 $OTHER - abandon --net 127.9.0.0 --sources 200 --rate 2000 --hold 3000
 beside same_source 127.9.0.0 - hello --net 127.9.0.0 --sources 1 --rate 2000 --hold 3000
+beside fast_200 $OTHER - hello --net 127.9.0.0 --sources 200 --rate 8000 --hold 8000
+beside fast_1 $OTHER - hello --net 127.9.0.0 --sources 1 --rate 8000 --hold 8000
 beside silent $OTHER "$DOUBLE" silent --net 127.9.0.0 --sources 2000 --rate 8000 --hold 8000
 beside slow $OTHER "$DOUBLE" slow --net 127.9.0.0 --sources 2000 --rate 4000 --hold 4000
 beside stalled $OTHER "$DOUBLE" stalled --net 127.9.0.0 --sources 2000 --rate 1500 --hold 10000

@@ -16,9 +16,10 @@
 #include <stdlib.h>
 
 /* 64 edges share the limits: this one has 64 handshakes, and 10 per source. */
-enum { EDGES = 64, FULL = GATE_HANDSHAKES_MAX / EDGES, PER_SOURCE = 10 };
+enum { EDGES = 64, FULL = 64, PER_SOURCE = 10 };
 
 struct door {
+    struct config_gateway gateway;
     struct config_listener listener;
     struct config config;
     struct role role;
@@ -34,6 +35,8 @@ static int open_door(void **state)
 
     door->listener.max_connections = 100000;
     door->listener.max_handshakes_per_source = PER_SOURCE * EDGES;
+    door->gateway.max_handshakes = FULL * EDGES;
+    door->config.gateway = &door->gateway;
     door->config.listener = &door->listener;
     door->config.n_listener = 1;
     door->role.config = &door->config;
@@ -62,6 +65,17 @@ static void leave(struct door *door, struct connection *c)
     gate_leave(c);
     gate_leave(c);
     free(c);
+}
+
+/* How many from there are inside. */
+static size_t of(const struct door *door, const char *text)
+{
+    struct address source = from(text);
+    size_t n = 0;
+
+    for (size_t i = 0; i < door->n; i++)
+        n += memcmp(door->inside[i]->source.octets, source.octets, sizeof(source.octets)) == 0;
+    return n;
 }
 
 /* What comes of a connection from there; who must go for it goes. */
@@ -121,12 +135,39 @@ static void a_source_has_a_limit(void **state)
     struct door *door = *state;
     struct connection *victim;
 
+    (void)must_enter(door, "198.51.100.1");
     for (int i = 0; i < PER_SOURCE; i++)
         (void)must_enter(door, "192.0.2.1");
-    assert_int_equal(knock(door, "192.0.2.1", &victim), REASON_TOO_MANY_HANDSHAKES);
-    assert_null(victim);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(knock(door, "192.0.2.1", &victim), REASON_OK);
+        assert_non_null(victim);
+        assert_int_equal(gate_count(door->edge.gate), PER_SOURCE + 1);
+    }
+    assert_int_equal(of(door, "198.51.100.1"), 1);
     leave(door, door->inside[3]);
     (void)must_enter(door, "192.0.2.1");
+}
+
+/* Neither the first nor the last of a source is the one that always goes. */
+static void who_goes_of_a_source_is_chance(void **state)
+{
+    struct door *door = *state;
+    struct connection *first = must_enter(door, "192.0.2.1"), *victim, *last = NULL;
+    int last_stayed = 0, first_stayed = 0;
+
+    for (int i = 1; i < PER_SOURCE; i++)
+        (void)must_enter(door, "192.0.2.1");
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(knock(door, "192.0.2.1", &victim), REASON_OK);
+        first_stayed += first && victim != first;
+        if (victim == first)
+            first = NULL;
+        last_stayed += victim != last;
+        last = door->inside[door->n - 1];
+    }
+    assert_null(first);
+    assert_true(first_stayed < 900);
+    assert_in_range(last_stayed, 800, 990); /* nine of ten are expected */
 }
 
 static void a_v6_source_is_a_64(void **state)
@@ -139,14 +180,15 @@ static void a_v6_source_is_a_64(void **state)
         (void)snprintf(text, sizeof(text), "2001:db8:1:1::%x", i + 1);
         (void)must_enter(door, text);
     }
-    assert_int_equal(knock(door, "2001:db8:1:1:ffff::1", &victim), REASON_TOO_MANY_HANDSHAKES);
+    assert_int_equal(knock(door, "2001:db8:1:1:ffff::1", &victim), REASON_OK);
+    assert_non_null(victim);
     (void)must_enter(door, "2001:db8:1:2::1");
 }
 
 static void a_v6_site_has_a_limit(void **state)
 {
     struct door *door = *state;
-    struct connection *victim;
+    struct connection *victim, *silent;
     char text[64];
 
     door->listener.max_handshakes_per_source = 1; /* one for a /64, eight for a /48 */
@@ -154,8 +196,11 @@ static void a_v6_site_has_a_limit(void **state)
         (void)snprintf(text, sizeof(text), "2001:db8:1:%x::1", i);
         (void)must_enter(door, text);
     }
-    assert_int_equal(knock(door, "2001:db8:1:ff::1", &victim), REASON_TOO_MANY_HANDSHAKES);
-    assert_null(victim);
+    gate_heard(door->inside[0]);
+    silent = door->inside[1];
+    assert_int_equal(knock(door, "2001:db8:1:ff::1", &victim), REASON_OK);
+    assert_ptr_equal(victim, silent);
+    assert_int_equal(gate_count(door->edge.gate), GATE_SITE_FACTOR);
     (void)must_enter(door, "2001:db8:2:ff::1");
 }
 
@@ -210,6 +255,21 @@ static void who_has_said_hello_stays_longer(void **state)
     assert_non_null(victim);
 }
 
+static void max_handshakes_is_the_limit(void **state)
+{
+    struct door *door = *state;
+    struct connection *victim;
+
+    door->gateway.max_handshakes = 3 * EDGES;
+    (void)must_enter(door, "192.0.2.1");
+    (void)must_enter(door, "192.0.2.2");
+    (void)must_enter(door, "192.0.2.3");
+    assert_int_equal(knock(door, "192.0.2.3", &victim), REASON_TOO_MANY_HANDSHAKES);
+    assert_int_equal(knock(door, "192.0.2.4", &victim), REASON_OK);
+    assert_non_null(victim);
+    assert_int_equal(gate_count(door->edge.gate), 3);
+}
+
 /* Many addresses of one IPv6 site do not push out the others. */
 static void a_v6_site_is_one_source(void **state)
 {
@@ -233,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DOOR(a_source_has_a_limit),           WITH_DOOR(a_v6_source_is_a_64),
+        WITH_DOOR(who_goes_of_a_source_is_chance), WITH_DOOR(max_handshakes_is_the_limit),
         WITH_DOOR(a_v6_site_has_a_limit),          WITH_DOOR(who_holds_most_makes_room),
         WITH_DOOR(who_holds_as_much_gets_nothing), WITH_DOOR(who_has_said_hello_stays_longer),
         WITH_DOOR(a_v6_site_is_one_source),

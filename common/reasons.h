@@ -25,6 +25,8 @@ REASON(TOO_MANY_CONNECTIONS, DENY, "too many connections", "listener option max_
 REASON(CERT_MALFORMED, DENY, "the certificate is malformed", "gatewayctl verify")
 REASON(CERT_UNKNOWN_CA, DENY, "the certificate comes from no trusted authority",
        "the anchors of the listener's ca sections")
+REASON(SERVICE_CA, DENY, "the service does not accept certificates of this authority",
+       "service option ca")
 REASON(CERT_EXPIRED, DENY, "the certificate has expired", "mtls renew")
 REASON(CERT_NOT_YET_VALID, DENY, "the certificate is not valid yet", "check the clocks")
 REASON(CERT_REVOKED, DENY, "the certificate is revoked", "gatewayctl ca list")

@@ -38,6 +38,26 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
     session->open.crl_valid_until_s = chains->crl_valid_until_s;
 }
 
+/*
+ * The edge says which section the chain ends in; what the service accepts is read here, so that an
+ * edge cannot bring a certificate of one service into another.
+ */
+static bool ca_is_accepted(const struct session *session)
+{
+    const struct config *config = session->decide->role->config;
+    const struct config_service *service = session_service(session);
+    const struct config_listener *listener =
+        config_find_listener(config, (const char *)session->open.listener_name.at);
+    const struct config_list *cas = listener ? config_accepted_cas(listener, service) : NULL;
+
+    if (!service) /* nothing is opened: WHOAMI, or denied for that */
+        return true;
+    for (size_t i = 0; cas && i < cas->n; i++)
+        if (bytes_equal(bytes_of(cas->at[i]), session->open.ca_name))
+            return true;
+    return false;
+}
+
 static void check_chain(struct session *session)
 {
     int64_t now_s = clock_realtime_s();
@@ -48,6 +68,8 @@ static void check_chain(struct session *session)
         deny(session, REASON_CERT_EXPIRED, "");
     else if (now_s >= session->open.crl_valid_until_s)
         deny(session, REASON_CRL_EXPIRED, "");
+    else if (!ca_is_accepted(session))
+        deny(session, REASON_SERVICE_CA, (const char *)session->open.ca_name.at);
 }
 
 static void locked(struct session *session, const struct lock *lock)

@@ -120,6 +120,18 @@ static const char *revocation_word(uint8_t state)
                                              : "unknown";
 }
 
+static const char *tls_version_word(uint32_t version)
+{
+    switch (version) {
+    case 0x0303:
+        return "1.2";
+    case 0x0304:
+        return "1.3";
+    default:
+        return "unknown";
+    }
+}
+
 static void set_connection(struct draft *draft, const struct session *session)
 {
     const struct message_open *open = &session->open;
@@ -132,7 +144,7 @@ static void set_connection(struct draft *draft, const struct session *session)
     record->dst = bytes_of(draft->destination);
     record->listener = clean(draft, open->listener_name);
     record->service = clean(draft, open->service_name);
-    record->tls_version = bytes_of("1.3");
+    record->tls_version = bytes_of(tls_version_word(open->tls_version));
     record->tls_sni = clean(draft, open->sni);
     record->tls_alpn = clean(draft, open->alpn);
     record->tls_cipher = clean(draft, open->cipher);

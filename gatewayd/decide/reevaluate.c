@@ -53,6 +53,7 @@ static bool is_guarded(const struct session *session)
     case REASON_DIRECTORY_STALE:
     case REASON_CERT_EXPIRED:
     case REASON_CRL_EXPIRED:
+    case REASON_SERVICE_CA:
     case REASON_ACCOUNT_EXPIRED:
     case REASON_SESSION_TOO_LONG:
         return false;

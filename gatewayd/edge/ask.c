@@ -77,6 +77,7 @@ struct message_open ask_open(struct connection *c)
         .crl_this_update_s = chain->facts.crl_this_update_s,
         .crl_valid_until_s = chain->facts.crl_valid_until_s,
         .leaf = chain_leaf(chain),
+        .tls_version = c->ssl ? (uint32_t)SSL_version(c->ssl) : 0,
     };
 }
 

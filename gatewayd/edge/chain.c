@@ -51,15 +51,24 @@ static bool find_ca(const struct trust *trust, const char *title, size_t *ret_in
     return false;
 }
 
-/* Indexes into trust of the ca sections that a listener accepts, in its order. */
-static size_t *accepted(const struct trust *trust, const struct config_listener *listener,
-                        size_t *ret_n)
+struct chain_accepts chain_accepts_of(const struct connection *c)
 {
-    size_t *indexes = xcalloc(listener->ca.n, sizeof(*indexes));
+    const struct config *config = c->edge->role->config;
+    bool named = c->route.service < config->n_service;
+
+    return (struct chain_accepts){
+        .cas = config_accepted_cas(&config->listener[c->listener],
+                                   named ? &config->service[c->route.service] : NULL)};
+}
+
+/* Indexes into trust of the ca sections that are accepted, in their order. */
+static size_t *accepted(const struct trust *trust, const struct config_list *cas, size_t *ret_n)
+{
+    size_t *indexes = xcalloc(cas->n, sizeof(*indexes));
     size_t n = 0;
 
-    for (size_t i = 0; i < listener->ca.n; i++)
-        if (find_ca(trust, listener->ca.at[i], &indexes[n]))
+    for (size_t i = 0; i < cas->n; i++)
+        if (find_ca(trust, cas->at[i], &indexes[n]))
             n++;
     *ret_n = n;
     return indexes;
@@ -191,15 +200,14 @@ bool chain_is_fresh(const struct edge *edge, const struct chain *chain)
            now_s < chain->facts.crl_valid_until_s;
 }
 
-static void judge_now(struct edge *edge, uint32_t listener, X509 *leaf,
+static void judge_now(struct edge *edge, const struct chain_accepts *accepts, X509 *leaf,
                       const STACK_OF(X509) * presented, struct verify_result *ret_result)
 {
-    struct verify_request request = {.now_s = clock_realtime_s()};
+    struct verify_request request = {.now_s = clock_realtime_s(), .server = accepts->server};
     AUTO(char_freep) char *cas = NULL;
 
     if (edge->trust) {
-        size_t *indexes =
-            accepted(edge->trust->trust, &edge->role->config->listener[listener], &request.n_cas);
+        size_t *indexes = accepted(edge->trust->trust, accepts->cas, &request.n_cas);
 
         cas = (char *)indexes;
         request.cas = indexes;
@@ -207,6 +215,28 @@ static void judge_now(struct edge *edge, uint32_t listener, X509 *leaf,
     edge->counters.chains_verified++;
     verify_certificates(edge->trust ? edge->trust->verify : NULL, &request, leaf, presented,
                         ret_result);
+}
+
+/* Titles have no NUL and no order but their own. */
+static struct hash hash_of(const struct chain_accepts *accepts)
+{
+    struct writer titles = writer_new(SIZE_MAX / 2); /* the configuration has limited them */
+    struct hash hash;
+
+    writer_u8(&titles, accepts->server);
+    for (size_t i = 0; i < accepts->cas->n; i++)
+        writer_put(&titles, (struct bytes){(const uint8_t *)accepts->cas->at[i],
+                                           strlen(accepts->cas->at[i]) + 1});
+    (void)SHA256(titles.at, titles.len, hash.octets);
+    writer_clear(&titles);
+    return hash;
+}
+
+bool chain_is_for(const struct chain *chain, const struct chain_accepts *accepts)
+{
+    struct hash hash = hash_of(accepts);
+
+    return memcmp(chain->key.accepts.octets, hash.octets, HASH_LEN) == 0;
 }
 
 static struct chain *remember(struct edge *edge, const struct chain_key *key, struct bytes octets,
@@ -231,26 +261,33 @@ static void renew(struct edge *edge, struct chain *chain, const struct verify_re
     chain->facts = facts_of(edge, result);
 }
 
-bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) * presented,
-                 struct chain **ret_chain, struct verify_result *ret_result)
+static struct chain *find(struct edge *edge, const struct chain_key *key)
 {
-    struct chain_key key;
+    struct chain *chain;
+
+    HASH_FIND(hh, edge->chains.table, key, sizeof(*key), chain);
+    return chain;
+}
+
+bool chain_judge(struct edge *edge, const struct chain_accepts *accepts, X509 *leaf,
+                 const STACK_OF(X509) * presented, struct chain **ret_chain,
+                 struct verify_result *ret_result)
+{
+    struct chain_key key = {.accepts = hash_of(accepts)};
     struct chain *chain;
     struct bytes octets;
     size_t leaf_len;
 
-    memset(&key, 0, sizeof(key)); /* uthash compares its padding too */
     octets = presented_octets(leaf, presented, &leaf_len);
-    key.listener = listener;
     (void)SHA256(octets.at, octets.len, key.hash.octets);
-    HASH_FIND(hh, edge->chains.table, &key, sizeof(key), chain);
+    chain = find(edge, &key);
     if (chain && chain_is_fresh(edge, chain)) {
         edge->counters.chains_remembered++;
         free((void *)octets.at);
         *ret_chain = hold(&edge->chains, chain);
         return true;
     }
-    judge_now(edge, listener, leaf, presented, ret_result);
+    judge_now(edge, accepts, leaf, presented, ret_result);
     if (ret_result->reason == REASON_OK && !chain) {
         *ret_chain = remember(edge, &key, octets, leaf_len, ret_result);
         return true;
@@ -280,18 +317,44 @@ static STACK_OF(X509) * parse(const struct chain *chain)
     return all;
 }
 
-bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener, struct error *why)
+/* What is accepted is another set now: the answer to it is another object of the cache. */
+static bool judge_anew(struct edge *edge, struct chain **chain, const struct chain_accepts *accepts,
+                       struct verify_result *ret_result)
 {
-    struct verify_result result;
-    STACK_OF(X509) * all;
+    STACK_OF(X509) *all = parse(*chain);
+    struct chain *other;
+    bool good = chain_judge(edge, accepts, sk_X509_value(all, 0), all, &other, ret_result);
 
-    if (chain_is_fresh(edge, chain))
-        return true;
-    all = parse(chain);
-    judge_now(edge, listener, sk_X509_value(all, 0), all, &result);
     sk_X509_pop_free(all, X509_free);
-    if (result.reason != REASON_OK)
-        return err_set(why, result.reason, "%s", result.detail);
-    renew(edge, chain, &result);
+    if (!good)
+        return false;
+    chain_drop(edge, *chain);
+    *chain = other;
     return true;
+}
+
+static bool judge_same(struct edge *edge, struct chain *chain, const struct chain_accepts *accepts,
+                       struct verify_result *ret_result)
+{
+    STACK_OF(X509) *all = parse(chain);
+
+    judge_now(edge, accepts, sk_X509_value(all, 0), all, ret_result);
+    sk_X509_pop_free(all, X509_free);
+    if (ret_result->reason != REASON_OK)
+        return false;
+    renew(edge, chain, ret_result);
+    return true;
+}
+
+bool chain_judge_again(struct edge *edge, struct chain **chain, const struct chain_accepts *accepts,
+                       struct error *why)
+{
+    bool same = chain_is_for(*chain, accepts);
+    struct verify_result result;
+
+    if (same && chain_is_fresh(edge, *chain))
+        return true;
+    return (same ? judge_same(edge, *chain, accepts, &result)
+                 : judge_anew(edge, chain, accepts, &result)) ||
+           err_set(why, result.reason, "%s", result.detail);
 }

@@ -1,13 +1,14 @@
 #pragma once
 /*
  * Presented chains and what path validation said of them: a returning chain costs a hash and a few
- * comparisons of times, not a signature. One object per chain and listener, shared by its
+ * comparisons of times, not a signature. One object per chain and accepted set, shared by its
  * connections. Only good chains are remembered.
  */
 #include "gatewayd/shared/verify.h"
 
 #include <uthash.h>
 
+struct connection;
 struct edge;
 
 /* Trust data as it was mapped, with the stores made from it. */
@@ -33,9 +34,18 @@ struct chain_facts {
     int64_t crl_this_update_s, crl_valid_until_s;
 };
 
+/* Whose certificates are good, and for what. */
+struct chain_accepts {
+    const struct config_list *cas; /* titles of ca sections, in their order */
+    bool server;                   /* an upstream's certificate; else a client's */
+};
+
+/* What the connection's service accepts, or its listener while no service is named. */
+struct chain_accepts chain_accepts_of(const struct connection *c);
+
 struct chain_key {
-    struct hash hash; /* SHA-256 of the presented DER certificates, one behind the other */
-    uint32_t listener;
+    struct hash hash;    /* SHA-256 of the presented DER certificates, one behind the other */
+    struct hash accepts; /* SHA-256 of what was accepted: the answer holds for nothing else */
 };
 
 struct chain {
@@ -59,17 +69,21 @@ struct chain_cache {
 };
 
 /*
- * Judges what the client presented on this listener. True: *ret_chain is held for the caller, who
- * gives it back with chain_drop. False: result says why.
+ * Judges what a peer presented. True: *ret_chain is held for the caller, who gives it back with
+ * chain_drop. False: result says why.
  */
-bool chain_judge(struct edge *edge, uint32_t listener, X509 *leaf, const STACK_OF(X509) * presented,
-                 struct chain **ret_chain, struct verify_result *ret_result) MUST_CHECK;
+bool chain_judge(struct edge *edge, const struct chain_accepts *accepts, X509 *leaf,
+                 const STACK_OF(X509) * presented, struct chain **ret_chain,
+                 struct verify_result *ret_result) MUST_CHECK;
 /*
- * Judges a held chain under the trust data and time of now. facts of the chain are renewed when it
- * is good; else reason and detail say why not.
+ * Judges a held chain under the trust data and time of now, and by what is accepted now; *chain may
+ * become another one, held in its place. facts of the chain are renewed when it is good; else
+ * reason and detail say why not.
  */
-bool chain_judge_again(struct edge *edge, struct chain *chain, uint32_t listener,
+bool chain_judge_again(struct edge *edge, struct chain **chain, const struct chain_accepts *accepts,
                        struct error *why);
+/* Whether it was judged by what is accepted now. */
+bool chain_is_for(const struct chain *chain, const struct chain_accepts *accepts);
 /* Whether what is remembered holds: the same trust data, and no date has passed. */
 bool chain_is_fresh(const struct edge *edge, const struct chain *chain);
 void chain_drop(struct edge *edge, struct chain *chain);

@@ -40,7 +40,7 @@ struct edge {
     struct role *role;
     size_t n_edges; /* processes that share the limits */
     struct key_provider *key_provider;
-    struct key_signer signer;
+    struct key_signer signers[KEY_ROLE__COUNT];
     uint64_t next_cookie; /* of SIGN */
     struct tls_set *tls, *next_tls;
 
@@ -140,7 +140,7 @@ struct connection {
     bool told_client, told_upstream; /* close_notify, or shutdown(), went out */
     bool end_is_upstreams;           /* decide had its say: it is no END that ended the upstream */
     uint64_t bytes_in, bytes_out;
-    uint32_t key_updates;
+    uint32_t key_updates; /* handshake messages of the client when the handshake was over */
     enum reason end_reason;
     struct {
         struct connection *next, *prev; /* of one second of the wheel */

@@ -49,11 +49,13 @@ static bool judge_one(struct connection *c)
 {
     struct edge *edge = c->edge;
     struct error why = {.reason = REASON_OK, .detail = ""};
+    struct chain_accepts accepts;
     struct told now;
 
     if (!c->open_sent || c->phase == PHASE_ENDED)
         return true;
-    (void)chain_judge_again(edge, c->chain, c->listener, &why);
+    accepts = chain_accepts_of(c);
+    (void)chain_judge_again(edge, &c->chain, &accepts, &why);
     now = (struct told){
         .generation = edge->trust->generation, .reason = why.reason, .facts = c->chain->facts};
     if (!c->verified_asked && now.reason == c->told.reason &&

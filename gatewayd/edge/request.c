@@ -3,6 +3,7 @@
  * it now. Runs in an edge; the client has proved its certificate but not yet any right.
  */
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/deny.h"
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/shared/xalloc.h"
@@ -21,6 +22,24 @@ static enum stage_result went_away(struct connection *c)
     return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_CLEAN);
 }
 
+/*
+ * The handshake went by what was accepted then: the listener's or the server name's own set. The
+ * service named now may accept another one, and only that counts.
+ */
+static enum stage_result named(struct connection *c)
+{
+    struct chain_accepts accepts = chain_accepts_of(c);
+    struct error why;
+
+    if (c->route.service >= c->edge->role->config->n_service ||
+        chain_judge_again(c->edge, &c->chain, &accepts, &why))
+        return STAGE_DONE;
+    if (why.reason == REASON_CERT_UNKNOWN_CA)
+        why.reason = REASON_SERVICE_CA;
+    preauth_tell_connection(c, why.reason, why.detail, chain_leaf(c->chain));
+    return deny_late(c, why.reason);
+}
+
 /* The service that the request means. decide denies what there is not, as it does all else. */
 static enum stage_result use(struct connection *c, const struct gw1_request *request)
 {
@@ -30,11 +49,11 @@ static enum stage_result use(struct connection *c, const struct gw1_request *req
         return STAGE_DONE;
     }
     if (request->name.len == 0 && c->route.service != ROUTE_NO_SERVICE)
-        return STAGE_DONE;
+        return named(c);
     if (!route_by_title(c->edge->role->config, c->listener, request->name, &c->route.service))
         c->route.service = ROUTE_UNKNOWN;
     c->route.via = OPEN_VIA_REQUEST;
-    return STAGE_DONE;
+    return named(c);
 }
 
 /*

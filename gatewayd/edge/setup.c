@@ -51,7 +51,8 @@ void *edge_create(struct role *role)
     direct = role->config->gateway->direct_keys == CONFIG_DIRECT_KEYS_ON && direct_keys_use();
     if (!key_provider_new(direct, &edge->key_provider, &err))
         role_die(role, &err);
-    edge->signer = signer_of(edge);
+    edge->signers[KEY_ROLE_SERVER] = signer_of(edge, KEY_ROLE_SERVER);
+    edge->signers[KEY_ROLE_CLIENT] = signer_of(edge, KEY_ROLE_CLIENT);
     wire_init(&edge->wire);
     edge->preauth = preauth_new(edge);
     edge->gate = gate_new();

@@ -48,15 +48,13 @@ static bool ask(struct edge *edge, const struct message_sign *msg, uint8_t *out,
     return true;
 }
 
-static bool sign(void *context, uint32_t key, uint32_t scheme, struct bytes content, uint8_t *out,
-                 size_t room, size_t *ret_len)
+static bool sign(struct edge *edge, struct message_sign *msg, uint8_t *out, size_t room,
+                 size_t *ret_len)
 {
-    struct edge *edge = context;
-    struct message_sign msg = {
-        .cookie = ++edge->next_cookie, .key = key, .scheme = scheme, .content = content};
     struct error err;
 
-    if (ask(edge, &msg, out, room, ret_len, &err))
+    msg->cookie = ++edge->next_cookie;
+    if (ask(edge, msg, out, room, ret_len, &err))
         return true;
     log_error("key_unavailable", &err, "%s", "");
     if (edge->wire.owner)
@@ -65,7 +63,26 @@ static bool sign(void *context, uint32_t key, uint32_t scheme, struct bytes cont
     return false;
 }
 
-struct key_signer signer_of(struct edge *edge)
+static bool sign_as_server(void *context, uint32_t key, uint32_t scheme, struct bytes content,
+                           uint8_t *out, size_t room, size_t *ret_len)
 {
-    return (struct key_signer){.sign = sign, .context = edge};
+    struct message_sign msg = {
+        .key = key, .scheme = scheme, .content = content, .role = KEY_ROLE_SERVER};
+
+    return sign(context, &msg, out, room, ret_len);
+}
+
+static bool sign_as_client(void *context, uint32_t key, uint32_t scheme, struct bytes content,
+                           uint8_t *out, size_t room, size_t *ret_len)
+{
+    struct message_sign msg = {
+        .key = key, .scheme = scheme, .content = content, .role = KEY_ROLE_CLIENT};
+
+    return sign(context, &msg, out, room, ret_len);
+}
+
+struct key_signer signer_of(struct edge *edge, enum key_role role)
+{
+    return (struct key_signer){.sign = role == KEY_ROLE_SERVER ? sign_as_server : sign_as_client,
+                               .context = edge};
 }

@@ -5,6 +5,7 @@
  */
 #include "gatewayd/edge/tls.h"
 
+#include "common/reader.h"
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/edge/handshake.h"
 #include "gatewayd/edge/tls_verify.h"
@@ -23,7 +24,26 @@ enum {
 
 static const char cipher_suites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+/* Of TLS 1.2: forward secrecy and AEAD. */
+static const char ciphers_tls12[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char groups[] = "X25519:P-256:P-384";
+/* What a client may sign its proof with; PKCS #1 counts for TLS 1.2 only. */
+static const char client_schemes[] =
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
+    "rsa_pss_rsae_sha512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:"
+    "RSA+SHA384:RSA+SHA512";
+
+/* What key signs with, by type and group of our own key: in TLS 1.2 a curve binds no digest. */
+static const struct {
+    const char *type, *group, *schemes;
+} own_schemes[] = {
+    {"EC", "prime256v1", "ECDSA+SHA256"},
+    {"EC", "secp384r1", "ECDSA+SHA384"},
+    {"RSA", "", "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512"},
+    {"ED25519", "", "ed25519"},
+};
 
 struct section {
     char *title;
@@ -110,6 +130,35 @@ static int refuse_hello(struct connection *c, enum reason reason, const char *de
     return SSL_CLIENT_HELLO_ERROR;
 }
 
+/* supported_versions := u8 length, u16 version...; RFC 8446 4.2.1 */
+static bool offers_tls13(SSL *ssl)
+{
+    struct reader r = reader_over(extension(ssl, TLSEXT_TYPE_supported_versions));
+    struct reader versions = reader_over(reader_take(&r, reader_u8(&r)));
+
+    while (reader_left(&versions) > 0)
+        if (reader_u16(&versions) == TLS1_3_VERSION)
+            return true;
+    return false;
+}
+
+/* Without the extended master secret a session of TLS 1.2 is bound to no certificate (RFC 7627). */
+static bool may_be_tls12(SSL *ssl)
+{
+    const unsigned char *at;
+    size_t len;
+
+    return offers_tls13(ssl) ||
+           SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &at, &len) == 1;
+}
+
+/* The section's certificate and rules; those below are the session's own since SSL_new. */
+static bool use_section(SSL *ssl, SSL_CTX *ctx)
+{
+    (void)SSL_set_SSL_CTX(ssl, ctx);
+    return SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) == 1;
+}
+
 /*
  * Runs before anything of the session is decided. While key is away the handshake stands still
  * here: nothing has been computed yet.
@@ -137,7 +186,11 @@ static int on_client_hello(SSL *ssl, int *alert, void *context)
     if (!route_select(c->edge->role->config, c->listener, &hello, known_name, &c->route))
         return refuse_hello(c, REASON_TLS_UNKNOWN_NAME, c->sni ? c->sni : "no server name",
                             SSL_AD_UNRECOGNIZED_NAME, alert);
-    (void)SSL_set_SSL_CTX(ssl, ctx);
+    if (!use_section(ssl, ctx))
+        return refuse_hello(c, REASON_TLS_FAILED, "no version", SSL_AD_INTERNAL_ERROR, alert);
+    if (!may_be_tls12(ssl))
+        return refuse_hello(c, REASON_TLS_FAILED, "TLS 1.2 without the extended master secret",
+                            SSL_AD_HANDSHAKE_FAILURE, alert);
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -163,7 +216,10 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_out, unsigned char *ret_l
     return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
 }
 
-/* Counts KeyUpdates: each costs us a derivation, and libssl has no limit. See relay.c. */
+/*
+ * Counts what a client sends of the handshake when it is over: a KeyUpdate costs us a derivation, a
+ * ClientHello of TLS 1.2 an alert, and libssl has no limit. Too many, and nothing more is read.
+ */
 static void on_message(int sent, int version, int type, const void *octets, size_t len, SSL *ssl,
                        void *context)
 {
@@ -171,9 +227,13 @@ static void on_message(int sent, int version, int type, const void *octets, size
 
     (void)version;
     (void)context;
-    if (!sent && c && type == SSL3_RT_HANDSHAKE && len > 0 &&
-        *(const uint8_t *)octets == SSL3_MT_KEY_UPDATE)
-        c->key_updates++;
+    (void)octets;
+    (void)len;
+    if (sent || !c || type != SSL3_RT_HANDSHAKE || c->phase == PHASE_HANDSHAKE)
+        return;
+    c->key_updates++;
+    if (tls_too_many_key_updates(c))
+        c->wire_failed = true;
 }
 
 /* --- making contexts -------------------------------------------------------------------------- */
@@ -207,15 +267,28 @@ static bool add_certificates(SSL_CTX *ctx, struct bytes pem, struct error *err)
     return true;
 }
 
+static const char *schemes_of(const EVP_PKEY *key)
+{
+    char group[32] = "";
+
+    (void)EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
+    for (size_t i = 0; i < ARRAY_LEN(own_schemes); i++)
+        if (EVP_PKEY_is_a(key, own_schemes[i].type) &&
+            (!own_schemes[i].group[0] || strcmp(own_schemes[i].group, group) == 0))
+            return own_schemes[i].schemes;
+    return "";
+}
+
 static bool add_key(struct edge *edge, SSL_CTX *ctx, uint32_t index, struct error *err)
 {
     EVP_PKEY *key;
     bool good;
 
     if (!key_provider_key(edge->key_provider, X509_get0_pubkey(SSL_CTX_get0_certificate(ctx)),
-                          &edge->signer, index, &key, err))
+                          &edge->signers[KEY_ROLE_SERVER], index, &key, err))
         return false;
-    good = SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    good = SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+           SSL_CTX_set1_sigalgs_list(ctx, schemes_of(key)) == 1;
     EVP_PKEY_free(key);
     if (!good)
         return err_set(err, REASON_CRYPTO, "server key: %s",
@@ -241,6 +314,8 @@ static bool set_rules(SSL_CTX *ctx)
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
            SSL_CTX_set_recv_max_early_data(ctx, 0) == 1 &&
            SSL_CTX_set_ciphersuites(ctx, cipher_suites) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, ciphers_tls12) == 1 &&
+           SSL_CTX_set1_client_sigalgs_list(ctx, client_schemes) == 1 &&
            SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
            SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"gatewayd", 8) == 1;
 }
@@ -276,14 +351,25 @@ bool tls_set_add(struct tls_set *set, const char *title, struct bytes pem, struc
     return true;
 }
 
+static bool set_options(SSL_CTX *ctx, const struct config_tls *tls, struct error *err)
+{
+    int version = tls->min_version == CONFIG_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+
+    return SSL_CTX_set_min_proto_version(ctx, version) == 1 ||
+           err_set(err, REASON_CRYPTO, "min_version");
+}
+
 /* The keys need the index of the section, which is known when the configuration is in force. */
 bool tls_set_bind_keys(struct edge *edge, struct tls_set *set, struct error *err)
 {
+    const struct config *config = edge->role->config;
+
     for (size_t i = 0; i < set->n; i++) {
         uint32_t index;
 
-        if (find_index(edge->role->config, set->sections[i].title, &index) &&
-            !add_key(edge, set->sections[i].ctx, index, err))
+        if (find_index(config, set->sections[i].title, &index) &&
+            !(add_key(edge, set->sections[i].ctx, index, err) &&
+              set_options(set->sections[i].ctx, &config->tls[index], err)))
             return err_in(err, "tls %s", set->sections[i].title);
     }
     return true;

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * TLS contexts, one per tls section: server certificates whose keys live in another process, TLS
- * 1.3, a client certificate always, no resumption (docs/threat-model.md). Which section serves a
- * connection is chosen in the ClientHello callback.
+ * 1.3 (1.2 by option), a client certificate always, no resumption (docs/threat-model.md). Which
+ * section serves a connection is chosen in the ClientHello callback.
  */
 #include "common/error.h"
 
@@ -17,7 +17,8 @@ struct tls_set *tls_set_free(struct tls_set *set); /* accepts NULL, returns NULL
 /* Certificate chain of a section in PEM, the server's own first. */
 bool tls_set_add(struct tls_set *set, const char *title, struct bytes pem,
                  struct error *err) MUST_CHECK;
-/* Gives each context its key, by the index of its section in the configuration in force. */
+/* Gives each context its key and its options, by the index of its section in the configuration in
+ * force. */
 bool tls_set_bind_keys(struct edge *edge, struct tls_set *set, struct error *err) MUST_CHECK;
 /* Whether every section of the configuration in force has its context. */
 bool tls_set_complete(const struct edge *edge, const struct tls_set *set,
@@ -26,5 +27,5 @@ bool tls_set_complete(const struct edge *edge, const struct tls_set *set,
 SSL *tls_session(struct connection *c);
 /* Writes close_notify if the handshake is done. */
 void tls_say_end(struct connection *c);
-/* A client that sends KeyUpdate after KeyUpdate is cut. */
+/* A client that sends KeyUpdate after KeyUpdate, or asks to renegotiate again and again, is cut. */
 bool tls_too_many_key_updates(const struct connection *c);

@@ -49,12 +49,13 @@ int tls_verify(X509_STORE_CTX *ctx, void *context)
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct connection *c = SSL_get_app_data(ssl);
     X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
+    struct chain_accepts accepts = chain_accepts_of(c);
     struct verify_result result;
 
     (void)context;
     chain_drop(c->edge, c->chain);
     c->chain = NULL;
-    if (!chain_judge(c->edge, c->listener, leaf, X509_STORE_CTX_get0_untrusted(ctx), &c->chain,
+    if (!chain_judge(c->edge, &accepts, leaf, X509_STORE_CTX_get0_untrusted(ctx), &c->chain,
                      &result))
         return deny(c, ctx, leaf, &result);
     if (chain_leaf(c->chain).len <= MESSAGE_CERTIFICATE_MAX) {

@@ -83,6 +83,8 @@ static int read_octets(BIO *bio, char *out, int room)
 
     assert(wire->owner == c);
     BIO_clear_retry_flags(bio);
+    if (c->wire_failed)
+        return -1;
     if (c->stash.len > 0) {
         n = c->stash.len < n ? c->stash.len : n;
         memcpy(out, buffer_bytes(&c->stash).at, n);

@@ -1,10 +1,12 @@
 #pragma once
 /*
- * The one thing that key signs: a TLS 1.3 server CertificateVerify block. Pure check, no keys.
+ * What key signs: the TLS 1.3 CertificateVerify block of the key's own role, and for a server key
+ * whose section allows TLS 1.2 the ServerKeyExchange of an ephemeral key. Pure check, no keys.
  */
 #include "common/error.h"
+#include "gatewayd/shared/messages.h"
 
-/* TLS SignatureSchemes (RFC 8446 4.2.3) that a server key may be asked for. */
+/* TLS SignatureSchemes (RFC 8446 4.2.3) that a key may be asked for. */
 enum {
     SCHEME_ECDSA_P256_SHA256 = 0x0403,
     SCHEME_ECDSA_P384_SHA384 = 0x0503,
@@ -14,5 +16,12 @@ enum {
     SCHEME_ED25519 = 0x0807,
 };
 
-/* 64 spaces, the server's context string with its NUL, a transcript hash of 32 or 48 octets. */
-bool certificate_verify_check(struct bytes content, struct error *err) MUST_CHECK;
+/* 64 spaces, the role's context string with its NUL, a transcript hash of 32 or 48 octets. */
+bool certificate_verify_check(enum key_role role, struct bytes content,
+                              struct error *err) MUST_CHECK;
+/*
+ * TLS 1.2: client random, server random with the mark that keeps clients of TLS 1.3 from accepting
+ * it (RFC 8446 4.1.3), ECDHE parameters of X25519, P-256 or P-384 of their exact length (RFC 8422
+ * 5.4). No block passes both checks.
+ */
+bool server_key_exchange_check(struct bytes content, struct error *err) MUST_CHECK;

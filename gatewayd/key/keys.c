@@ -12,13 +12,14 @@
 #include <openssl/rsa.h>
 
 enum {
-    KEYS_MAX = 1024, /* tls sections */
+    KEYS_MAX = 1024, /* sections of one role */
     RSA_BITS_MIN = 2048,
     RSA_BITS_MAX = 8192, /* what TLS libraries still verify without pain */
 };
 
 struct keys {
-    EVP_PKEY *at[KEYS_MAX];
+    EVP_PKEY *at[KEY_ROLE__COUNT][KEYS_MAX];
+    bool tls12[KEYS_MAX]; /* of server keys: their sections allow it */
 };
 
 /* One row per scheme: which key it fits, and how OpenSSL is told. */
@@ -42,18 +43,19 @@ struct keys *keys_new(void)
 
 struct keys *keys_free(struct keys *keys)
 {
-    for (size_t i = 0; keys && i < KEYS_MAX; i++)
-        EVP_PKEY_free(keys->at[i]);
+    for (size_t role = 0; keys && role < KEY_ROLE__COUNT; role++)
+        for (size_t i = 0; i < KEYS_MAX; i++)
+            EVP_PKEY_free(keys->at[role][i]);
     free(keys);
     return NULL;
 }
 
-size_t keys_count(const struct keys *keys)
+size_t keys_count(const struct keys *keys, enum key_role role)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < KEYS_MAX; i++)
-        n += keys->at[i] != NULL;
+        n += keys->at[role][i] != NULL;
     return n;
 }
 
@@ -94,7 +96,8 @@ static int no_password(char *buf, int size, int writing, void *context)
     return -1;
 }
 
-bool keys_add(struct keys *keys, uint32_t index, struct bytes pem, struct error *err)
+bool keys_add(struct keys *keys, enum key_role role, uint32_t index, struct bytes pem,
+              struct error *err)
 {
     BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
@@ -105,12 +108,17 @@ bool keys_add(struct keys *keys, uint32_t index, struct bytes pem, struct error 
         return err_set(err, REASON_FILE_MALFORMED, "no private key in PEM without a pass phrase");
     if (index >= KEYS_MAX || !key_is_usable(key, err)) {
         EVP_PKEY_free(key);
-        return index < KEYS_MAX ? false
-                                : err_set(err, REASON_CONFIG_VALUE, "tls section %u", index);
+        return index < KEYS_MAX ? false : err_set(err, REASON_CONFIG_VALUE, "section %u", index);
     }
-    EVP_PKEY_free(keys->at[index]);
-    keys->at[index] = key;
+    EVP_PKEY_free(keys->at[role][index]);
+    keys->at[role][index] = key;
     return true;
+}
+
+void keys_allow_tls12(struct keys *keys, uint32_t index)
+{
+    if (index < KEYS_MAX)
+        keys->tls12[index] = true;
 }
 
 static bool sign_with(EVP_PKEY *key, const struct scheme *scheme, struct bytes content,
@@ -134,20 +142,30 @@ static bool sign_with(EVP_PKEY *key, const struct scheme *scheme, struct bytes c
     return good;
 }
 
-bool keys_sign(const struct keys *keys, uint32_t index, uint32_t scheme, struct bytes content,
+/* The content decides which kind it is; where 1.2 is not allowed it is judged as 1.3 is. */
+static bool may_sign(const struct keys *keys, const struct message_sign *msg, struct error *err)
+{
+    if (msg->role == KEY_ROLE_SERVER && msg->key < KEYS_MAX && keys->tls12[msg->key] &&
+        server_key_exchange_check(msg->content, err))
+        return true;
+    return certificate_verify_check((enum key_role)msg->role, msg->content, err);
+}
+
+bool keys_sign(const struct keys *keys, const struct message_sign *msg,
                uint8_t out[KEYS_SIGNATURE_MAX], size_t *ret_len, struct error *err)
 {
-    EVP_PKEY *key = index < KEYS_MAX ? keys->at[index] : NULL;
+    EVP_PKEY *key;
 
-    if (!certificate_verify_check(content, err))
+    if (!may_sign(keys, msg, err))
         return false;
+    key = msg->key < KEYS_MAX ? keys->at[msg->role][msg->key] : NULL;
     if (!key)
-        return err_set(err, REASON_KEY_UNAVAILABLE, "no key for tls section %u", index);
+        return err_set(err, REASON_KEY_UNAVAILABLE, "no key for section %u", msg->key);
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        if (schemes[i].id != scheme || !scheme_fits(&schemes[i], key))
+        if (schemes[i].id != msg->scheme || !scheme_fits(&schemes[i], key))
             continue;
-        return sign_with(key, &schemes[i], content, out, ret_len) ||
-               err_set(err, REASON_CRYPTO, "signature with scheme 0x%04x", scheme);
+        return sign_with(key, &schemes[i], msg->content, out, ret_len) ||
+               err_set(err, REASON_CRYPTO, "signature with scheme 0x%04x", msg->scheme);
     }
-    return err_set(err, REASON_MSG_MALFORMED, "scheme 0x%04x does not fit the key", scheme);
+    return err_set(err, REASON_MSG_MALFORMED, "scheme 0x%04x does not fit the key", msg->scheme);
 }

@@ -27,31 +27,57 @@ static void *create(struct role *role)
     return xcalloc(1, sizeof(struct key_state));
 }
 
+/* Kinds of files, and whose keys they hold. */
+static bool find_role(uint8_t kind, enum key_role *ret_role)
+{
+    if (kind != FILE_KEY && kind != FILE_UPSTREAM_KEY)
+        return false;
+    *ret_role = kind == FILE_KEY ? KEY_ROLE_SERVER : KEY_ROLE_CLIENT;
+    return true;
+}
+
 static bool take_file(struct role *role, const struct message_file *file, int fd, struct error *err)
 {
     struct key_state *state = role->state;
     struct writer pem = writer_new(KEY_FILE_MAX); /* wiped by writer_clear */
+    enum key_role whose = KEY_ROLE_SERVER;
     bool good;
 
     if (!state->next)
         state->next = keys_new();
-    good = file->kind == FILE_KEY ? file_read(fd, KEY_FILE_MAX, &pem, err)
-                                  : err_set(err, REASON_MSG_MALFORMED, "FILE without use");
+    good = find_role(file->kind, &whose) ? file_read(fd, KEY_FILE_MAX, &pem, err)
+                                         : err_set(err, REASON_MSG_MALFORMED, "FILE without use");
     (void)close(fd);
-    good = good && keys_add(state->next, file->index, writer_bytes(&pem), err);
+    good = good && keys_add(state->next, whose, file->index, writer_bytes(&pem), err);
     writer_clear(&pem);
     return good ||
-           err_in(err, "key of tls section %.*s", (int)file->name.len, (const char *)file->name.at);
+           err_in(err, "key of %s section %.*s", whose == KEY_ROLE_SERVER ? "tls" : "upstream_tls",
+                  (int)file->name.len, (const char *)file->name.at);
+}
+
+static size_t count_client_keys(const struct config *config)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_upstream_tls; i++)
+        n += config->upstream_tls[i].key != NULL;
+    return n;
 }
 
 static bool apply(struct role *role, struct error *err)
 {
     struct key_state *state = role->state;
+    const struct config *config = role->config;
 
-    if (!state->next || keys_count(state->next) != role->config->n_tls) {
+    if (!state->next || keys_count(state->next, KEY_ROLE_SERVER) != config->n_tls ||
+        keys_count(state->next, KEY_ROLE_CLIENT) != count_client_keys(config)) {
         state->next = keys_free(state->next);
-        return err_set(err, REASON_CONFIG_MISSING, "a tls section came without its key");
+        return err_set(err, REASON_CONFIG_MISSING,
+                       "a tls or upstream_tls section came without its key");
     }
+    for (uint32_t i = 0; i < config->n_tls; i++)
+        if (config->tls[i].min_version == CONFIG_TLS_1_2)
+            keys_allow_tls12(state->next, i);
     keys_free(state->keys);
     state->keys = STEAL(state->next);
     return true;
@@ -72,8 +98,7 @@ static void handle_sign(struct role *role, struct channel *from, const union mes
 
     (void)fd; /* SIGN carries none: channel.c has checked it */
     answer.signature.at = signature;
-    if (keys_sign(state->keys, msg->sign.key, msg->sign.scheme, msg->sign.content, signature,
-                  &answer.signature.len, &err)) {
+    if (keys_sign(state->keys, &msg->sign, signature, &answer.signature.len, &err)) {
         state->signatures++;
     } else {
         state->refused++;

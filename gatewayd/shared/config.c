@@ -13,8 +13,9 @@
 #define TEXT_DURATION(def) .number = (def)
 #define TEXT_PERCENT(def)  .number = (def)
 #define TEXT_CHOICE(def)   .number = (def)
-#define FORM_SINGLE        false
-#define FORM_TITLED        true
+#define FORM_SINGLE        .titled = false
+#define FORM_TITLED        .titled = true
+#define FORM_IN_SERVICE    .titled = true, .inside = "service"
 #define WHEN_LIVE          false
 #define WHEN_RESTART       true
 
@@ -35,7 +36,7 @@
 
 static const struct config_section sections[] = {
 #define SECTION(name_, form)                                                                       \
-    {.name = #name_, .titled = FORM_##form, .options = name_##_options,                            \
+    {.name = #name_, FORM_##form, .options = name_##_options,                            \
      .n_options = ARRAY_LEN(name_##_options), .size = sizeof(struct config_##name_),               \
      .array_at = offsetof(struct config, name_), .n_at = offsetof(struct config, n_##name_)},
 #define OPTION(section, name, kind, def, min, max, unit, when, help)
@@ -221,6 +222,13 @@ FIND(ca)
 FIND(listener)
 FIND(service)
 FIND(spawn)
+FIND(upstream_tls)
+
+const struct config_list *config_accepted_cas(const struct config_listener *listener,
+                                              const struct config_service *service)
+{
+    return service && service->ca.n > 0 ? &service->ca : &listener->ca;
+}
 
 /* --- what a reload may change ----------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ enum config_revocation {
     CONFIG_REVOCATION_IF_PRESENT,
     CONFIG_REVOCATION_REQUIRE
 };
+enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V2 };
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SSH };
 enum config_confirm { CONFIG_CONFIRM_OFF, CONFIG_CONFIRM_PAM };
@@ -114,5 +115,11 @@ const struct config_ca *config_find_ca(const struct config *config, const char *
 const struct config_listener *config_find_listener(const struct config *config, const char *title);
 const struct config_service *config_find_service(const struct config *config, const char *title);
 const struct config_spawn *config_find_spawn(const struct config *config, const char *title);
+/* By the title of the service that it stands in. */
+const struct config_upstream_tls *config_find_upstream_tls(const struct config *config,
+                                                           const char *title);
+/* Titles of the ca sections whose certificates are accepted; service may be NULL: none is meant. */
+const struct config_list *config_accepted_cas(const struct config_listener *listener,
+                                              const struct config_service *service);
 
 DEFINE_AUTO(struct config *, config_freep, config_free)

@@ -19,10 +19,8 @@ static const struct {
 static const struct {
     const char *section, *option, *target;
 } references[] = {
-    {"listener", "tls", "tls"},
-    {"listener", "ca", "ca"},
-    {"service", "listener", "listener"},
-    {"mapping", "ca", "ca"},
+    {"listener", "tls", "tls"}, {"listener", "ca", "ca"},     {"service", "listener", "listener"},
+    {"service", "ca", "ca"},    {"upstream_tls", "ca", "ca"}, {"mapping", "ca", "ca"},
 };
 
 /* Options that name files or directories: absolute paths. */
@@ -36,6 +34,8 @@ static const struct {
     {"ca", "anchors"},
     {"ca", "intermediates"},
     {"ca", "crls"},
+    {"upstream_tls", "certificate"},
+    {"upstream_tls", "key"},
     {"directory", "password_file"},
     {"directory", "certificate"},
     {"directory", "key"},
@@ -253,6 +253,52 @@ static void check_upstream(struct config_loading *loading, size_t i, size_t k)
         config_found(loading, place, err.reason, "upstream %s", err.detail);
 }
 
+static void upstream_tls_error(struct config_loading *loading, size_t i, const char *option,
+                               const char *what)
+{
+    config_found(loading, config_option_place(loading, "upstream_tls", i, option),
+                 REASON_CONFIG_VALUE, "service %s, upstream_tls: %s",
+                 loading->config->upstream_tls[i].title, what);
+}
+
+/* What its certificate must bear is known before the connection is, or there is no TLS. */
+static void check_upstream_name(struct config_loading *loading, size_t i)
+{
+    const struct config_upstream_tls *tls = &loading->config->upstream_tls[i];
+    const struct config_service *service = config_find_service(loading->config, tls->title);
+    struct config_upstream upstream;
+    struct address address;
+
+    if (tls->name && !address_parse(bytes_of(tls->name), &address, NULL) &&
+        (tls->name[0] == '*' || !config_server_name_is_good(tls->name)))
+        upstream_tls_error(loading, i, "name",
+                           "name is no host name in lower case, and no address");
+    for (size_t k = 0; service && k < service->upstream.n; k++) {
+        if (!config_upstream_parse(service->upstream.at[k], &upstream, NULL))
+            continue;
+        if (upstream.kind == CONFIG_UPSTREAM_SPAWN)
+            upstream_tls_error(loading, i, "", "a spawn: upstream speaks no TLS");
+        else if (!tls->name && upstream.kind != CONFIG_UPSTREAM_TCP &&
+                 upstream.kind != CONFIG_UPSTREAM_NAME)
+            upstream_tls_error(loading, i, "",
+                               "such an upstream has no name of its own: name is needed");
+    }
+}
+
+static void check_upstream_tls(struct config_loading *loading)
+{
+    if (loading->config->n_upstream_tls > 0)
+        upstream_tls_error(loading, 0, "", "upstream_tls comes with the next release");
+    for (size_t i = 0; i < loading->config->n_upstream_tls; i++) {
+        const struct config_upstream_tls *tls = &loading->config->upstream_tls[i];
+
+        check_upstream_name(loading, i);
+        if (!tls->certificate != !tls->key)
+            upstream_tls_error(loading, i, tls->key ? "key" : "certificate",
+                               "certificate and key are given together or not at all");
+    }
+}
+
 static void check_server_names(struct config_loading *loading, size_t i)
 {
     const struct config_list *sni = &loading->config->service[i].sni;
@@ -393,6 +439,7 @@ void config_check(struct config_loading *loading)
     check_tables(loading);
     check_addresses(loading);
     check_services(loading);
+    check_upstream_tls(loading);
     check_spawn(loading);
     check_directories(loading);
 }

@@ -3,7 +3,8 @@
  * libconfuse tables, the range checks, `gatewayd --print-config`, the encoding between processes and
  * the option list of gatewayd.conf(5). Included several times, so it has no include guard.
  *
- * SECTION(name, TITLED | SINGLE)  followed by the OPTIONs of that section and END_SECTION(name)
+ * SECTION(name, TITLED | SINGLE | IN_SERVICE)  followed by the OPTIONs of that section and END_SECTION(name)
+ *   IN_SERVICE: stands inside of a service section, at most once in each, and bears its title
  * OPTION(section, name, kind, default, min, max, unit, when, help)
  *   kind      member type         default, min, max
  *   TEXT      const char *        text or NULL (left out), 1, longest length
@@ -29,6 +30,7 @@ END_SECTION(gateway)
 SECTION(tls, TITLED)
 OPTION(tls, certificate, NEEDED, NULL, 1, 4096, "", LIVE, "server certificate and its chain, PEM")
 OPTION(tls, key, NEEDED, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the key process ever holds it")
+OPTION(tls, min_version, CHOICE, 1, 0, 1, "1.2|1.3", LIVE, "oldest TLS version; 1.2 means ECDHE with AEAD and the extended master secret only, and shows certificates to whoever listens on the line")
 END_SECTION(tls)
 
 SECTION(ca, TITLED)
@@ -55,12 +57,20 @@ OPTION(service, sni, LIST, NULL, 1, 64, "", LIVE, "server names that select it; 
 OPTION(service, alpn, LIST, NULL, 1, 16, "", LIVE, "application protocols that select it (RFC 7301)")
 OPTION(service, upstream, LIST, NULL, 1, 32, "", LIVE, "where it leads: address:port, name:port (resolved once a minute), unix:PATH or spawn:ROW; of several the one with the fewest sessions is taken, and one that fails is left out until it answers again")
 OPTION(service, health_interval, DURATION, 5, 0, 3600, "s", LIVE, "how often each of several upstreams is connected to for a check; 0 is never: then connections find out; spawn: is never checked")
+OPTION(service, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates the service accepts; left out: those of the listener")
 OPTION(service, send_proxy, CHOICE, 0, 0, 1, "off|v2", LIVE, "PROXY protocol header sent to the upstream")
 OPTION(service, protocol, CHOICE, 0, 0, 1, "tcp|ssh", LIVE, "what a denied client understands: nothing, or an SSH disconnect message")
 OPTION(service, confirm, CHOICE, 0, 0, 1, "off|pam", LIVE, "pam: the verdict is provisional until pam_mtls confirms the login")
 OPTION(service, idle_timeout, DURATION, 0, 0, 2592000, "s", LIVE, "a session in which no octet moves for so long ends; 0 is never")
 OPTION(service, max_duration, DURATION, 0, 0, 31536000, "s", LIVE, "a session ends when it is so old; 0 is never")
 END_SECTION(service)
+
+SECTION(upstream_tls, IN_SERVICE)
+OPTION(upstream_tls, ca, NEEDED, NULL, 1, 64, "", LIVE, "ca section whose certificates the upstream may have; revocation as that section says")
+OPTION(upstream_tls, certificate, TEXT, NULL, 1, 4096, "", LIVE, "our certificate and its chain for the upstream, PEM; with it TLS 1.3 is needed")
+OPTION(upstream_tls, key, TEXT, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the key process ever holds it")
+OPTION(upstream_tls, name, TEXT, NULL, 1, 253, "", LIVE, "host name or address that the upstream's certificate must bear; left out: the one of upstream")
+END_SECTION(upstream_tls)
 
 SECTION(spawn, TITLED)
 OPTION(spawn, command, LIST, NULL, 1, 32, "", RESTART, "program and arguments, started per connection, inetd style")

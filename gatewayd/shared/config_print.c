@@ -84,29 +84,52 @@ static bool is_left_out(const struct config_option *option, const void *member)
     }
 }
 
-static void print_section(const struct config_section *row, const struct config_any *any,
-                          bool outside, struct writer *out)
+static void print_options(const struct config_section *row, const struct config_any *any,
+                          const char *indent, struct writer *out)
 {
-    if (!outside) {
-        writer_printf(out, "\n%s ", row->name);
-        if (row->titled) {
-            print_text(any->title, out);
-            writer_u8(out, ' ');
-        }
-        writer_text(out, "{\n");
-    }
     for (size_t i = 0; i < row->n_options; i++) {
         const struct config_option *option = &row->options[i];
         const void *member = config_member(any, option);
 
         if (is_left_out(option, member))
             continue;
-        writer_printf(out, "%s%s = ", outside ? "" : "  ", option->name);
+        writer_printf(out, "%s%s = ", indent, option->name);
         print_value(option, member, out);
         writer_u8(out, '\n');
     }
-    if (!outside)
-        writer_text(out, "}\n");
+}
+
+/* The sections that stand inside of this one. */
+static void print_inner(const struct config *config, const struct config_section *around,
+                        const struct config_any *any, struct writer *out)
+{
+    size_t n_rows;
+    const struct config_section *rows = config_sections(&n_rows);
+
+    for (size_t i = 0; i < n_rows; i++)
+        for (size_t k = 0; rows[i].inside && k < config_count(config, &rows[i]); k++) {
+            const struct config_any *inner = config_at(config, &rows[i], k);
+
+            if (strcmp(rows[i].inside, around->name) != 0 || strcmp(inner->title, any->title) != 0)
+                continue;
+            writer_printf(out, "  %s {\n", rows[i].name);
+            print_options(&rows[i], inner, "    ", out);
+            writer_text(out, "  }\n");
+        }
+}
+
+static void print_section(const struct config *config, const struct config_section *row,
+                          const struct config_any *any, struct writer *out)
+{
+    writer_printf(out, "\n%s ", row->name);
+    if (row->titled) {
+        print_text(any->title, out);
+        writer_u8(out, ' ');
+    }
+    writer_text(out, "{\n");
+    print_options(row, any, "  ", out);
+    print_inner(config, row, any, out);
+    writer_text(out, "}\n");
 }
 
 void config_print(const struct config *config, struct writer *out)
@@ -114,9 +137,10 @@ void config_print(const struct config *config, struct writer *out)
     size_t n_rows;
     const struct config_section *rows = config_sections(&n_rows);
 
-    for (size_t i = 0; i < n_rows; i++)
-        for (size_t k = 0; k < config_count(config, &rows[i]); k++)
-            print_section(&rows[i], config_at(config, &rows[i], k), i == 0, out);
+    print_options(&rows[0], config_at(config, &rows[0], 0), "", out);
+    for (size_t i = 1; i < n_rows; i++)
+        for (size_t k = 0; !rows[i].inside && k < config_count(config, &rows[i]); k++)
+            print_section(config, &rows[i], config_at(config, &rows[i], k), out);
 }
 
 /* --- the rows --------------------------------------------------------------------------------- */
@@ -176,6 +200,9 @@ void config_describe(struct writer *out)
     for (size_t i = 0; i < n_rows; i++) {
         if (i == 0)
             writer_text(out, "Outside of any section\n");
+        else if (rows[i].inside)
+            writer_printf(out, "\nSection %s, inside of a section %s\n", rows[i].name,
+                          rows[i].inside);
         else
             writer_printf(out, "\nSection %s%s\n", rows[i].name, rows[i].titled ? " \"NAME\"" : "");
         for (size_t o = 0; o < rows[i].n_options; o++) {
@@ -224,6 +251,8 @@ void config_describe_mdoc(struct writer *out)
     for (size_t i = 0; i < n_rows; i++) {
         if (i == 0)
             writer_text(out, ".Ss Outside of any section\n");
+        else if (rows[i].inside)
+            writer_printf(out, ".Ss %s, inside of a section %s\n", rows[i].name, rows[i].inside);
         else
             writer_printf(out, ".Ss %s%s\n", rows[i].name, rows[i].titled ? " \\(dqNAME\\(dq" : "");
         writer_text(out, ".Bl -tag -width Ds\n");

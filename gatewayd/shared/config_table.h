@@ -30,6 +30,7 @@ struct config_option {
 struct config_section {
     const char *name;
     bool titled;
+    const char *inside; /* name of the section that it stands in; NULL: none */
     const struct config_option *options;
     size_t n_options;
     size_t size;           /* of its struct */

@@ -28,8 +28,26 @@ static struct config_instance *find_instance(struct config_loading *loading, siz
     return NULL;
 }
 
-/* The instance of a section that begins at this item; NULL when it may not stand there. */
-static struct config_instance *begin_section(struct config_source *source, size_t item, size_t kind)
+/* Whether the section has a name where its row wants one. One inside of another has none. */
+static bool check_title(struct config_source *source, const struct prescan_item *at,
+                        const struct config_section *row)
+{
+    bool named = row->titled && !row->inside;
+
+    if (named != (at->title != NULL))
+        config_found(
+            source->loading, (struct config_place){source->name, at->line}, REASON_CONFIG_SYNTAX,
+            named ? "section %s needs a name: %s \"NAME\" {" : "section %s has no name: %s {",
+            row->name, row->name);
+    return named == (at->title != NULL);
+}
+
+/*
+ * The instance of a section that begins at this item; NULL when it may not stand there. title: its
+ * own, or that of the section around it.
+ */
+static struct config_instance *begin_section(struct config_source *source, size_t item, size_t kind,
+                                             const char *title)
 {
     struct config_loading *loading = source->loading;
     const struct prescan_item *at = prescan_item(source->scan, item);
@@ -38,14 +56,7 @@ static struct config_instance *begin_section(struct config_source *source, size_
     struct config_instance *instance;
     struct config_any *section;
 
-    if (row->titled != (at->title != NULL)) {
-        config_found(loading, place, REASON_CONFIG_SYNTAX,
-                     row->titled ? "section %s needs a name: %s \"NAME\" {"
-                                 : "section %s has no name: %s {",
-                     row->name, row->name);
-        return NULL;
-    }
-    instance = find_instance(loading, kind, at->title ? at->title : "");
+    instance = find_instance(loading, kind, title);
     if (instance && instance->section->place.line > 0) {
         config_found(loading, place, REASON_CONFIG_SYNTAX, "section %s %s stands in %s:%u already",
                      row->name, instance->section->title, instance->section->place.file,
@@ -56,12 +67,12 @@ static struct config_instance *begin_section(struct config_source *source, size_
         instance->section->place = place;
         return instance;
     }
-    if (!config_title_is_good(at->title))
+    if (at->title && !config_title_is_good(at->title))
         config_found(loading, place, REASON_CONFIG_VALUE,
                      "%s %s: a name has letters, digits, \"-\", \"_\" and \".\", at most 64",
                      row->name, at->title);
     section = config_take(loading->config->memory, row->size);
-    section->title = config_take_text(loading->config->memory, bytes_of(at->title));
+    section->title = config_take_text(loading->config->memory, bytes_of(title));
     section->place = place;
     config_set_defaults(row, section, loading->config->memory);
     return config_add_instance(loading, kind, section);
@@ -73,30 +84,51 @@ struct position {
     bool known;
 };
 
-static void take_section(struct config_source *source, size_t item, struct position *ret_position)
+/* The values of a section as libconfuse has read them; NULL: it could not be asked. */
+static cfg_t *section_values(const struct prescan_item *at, const struct config_section *row,
+                             cfg_t *around)
+{
+    if (!around)
+        return NULL;
+    return row->titled && !row->inside ? cfg_gettsec(around, at->name, at->title)
+                                       : cfg_getsec(around, at->name);
+}
+
+/* around: the section that it stands in, or the file. */
+static void take_section(struct config_source *source, size_t item, const struct position *around,
+                         struct position *ret_position)
 {
     const struct prescan_item *at = prescan_item(source->scan, item);
+    struct config_place place = {source->name, at->line};
     size_t n, kind;
     const struct config_section *rows = config_sections(&n);
+    const char *inside = at->parent == PRESCAN_FILE ? NULL : rows[around->kind].name;
+    const char *title = at->title ? at->title : "";
     struct config_instance *instance;
 
-    if (at->parent != PRESCAN_FILE) {
-        config_found(source->loading, (struct config_place){source->name, at->line},
-                     REASON_CONFIG_SYNTAX, "section %s inside of a section", at->name);
+    if (!around->known)
         return;
-    }
     kind = config_find_row(source, at->line, at->name);
     if (kind == n)
         return;
-    instance = begin_section(source, item, kind);
+    if (rows[kind].inside ? !inside || strcmp(rows[kind].inside, inside) != 0 : inside != NULL) {
+        config_found(source->loading, place, REASON_CONFIG_SYNTAX,
+                     rows[kind].inside ? "section %s stands inside of a section %s"
+                                       : "section %s inside of a section",
+                     at->name, rows[kind].inside);
+        return;
+    }
+    if (!check_title(source, at, &rows[kind]))
+        return;
+    if (inside)
+        title = source->loading->kinds[around->kind].at[around->instance].section->title;
+    instance = begin_section(source, item, kind, title);
     if (!instance)
         return;
     *ret_position = (struct position){
         .kind = kind,
         .instance = (size_t)(instance - source->loading->kinds[kind].at),
-        .values = !source->values     ? NULL
-                  : rows[kind].titled ? cfg_gettsec(source->values, at->name, at->title)
-                                      : cfg_getsec(source->values, at->name),
+        .values = section_values(at, &rows[kind], around->values),
         .known = true,
     };
 }
@@ -139,7 +171,7 @@ static void take_items(struct config_source *source)
         const struct prescan_item *at = prescan_item(source->scan, item);
 
         if (at->is_section)
-            take_section(source, item, &positions[item]);
+            take_section(source, item, &positions[at->parent], &positions[item]);
         else
             take_option(source, item, &positions[at->parent]);
     }
@@ -147,14 +179,6 @@ static void take_items(struct config_source *source)
 }
 
 /* --- libconfuse ------------------------------------------------------------------------------- */
-
-/* All values are lists of texts to libconfuse: the rows say what they mean. */
-static void option_rows(const struct config_section *row, cfg_opt_t *out)
-{
-    for (size_t i = 0; i < row->n_options; i++)
-        out[i] = (cfg_opt_t)CFG_STR_LIST(row->options[i].name, NULL, CFGF_NODEFAULT);
-    out[row->n_options] = (cfg_opt_t)CFG_END();
-}
 
 /* What the pre-scan lets through and libconfuse does not is told by its line. */
 static void say_nothing(cfg_t *cfg, const char *fmt, va_list args)
@@ -164,28 +188,51 @@ static void say_nothing(cfg_t *cfg, const char *fmt, va_list args)
     (void)args;
 }
 
-enum { SECTION_KINDS_MAX = 16 };
+enum { SECTION_KINDS_MAX = 24, PARSER_OPTIONS_MAX = CONFIG_OPTIONS_MAX + SECTION_KINDS_MAX + 1 };
+
+/* What libconfuse is told of the sections; it copies that. */
+struct parser_rows {
+    cfg_opt_t options[SECTION_KINDS_MAX][PARSER_OPTIONS_MAX];
+};
+
+static cfg_opt_t section_row(const struct config_section *row, cfg_opt_t *options)
+{
+    cfg_flag_t flags =
+        row->titled && !row->inside ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES : CFGF_NONE;
+
+    return (cfg_opt_t)CFG_SEC(row->name, options, flags);
+}
+
+/*
+ * Options of one kind of section and the sections that may stand in it. All values are lists of
+ * texts to libconfuse: the rows say what they mean.
+ */
+static void parser_options(struct parser_rows *all, size_t kind)
+{
+    size_t n, at = 0;
+    const struct config_section *rows = config_sections(&n);
+    cfg_opt_t *out = all->options[kind];
+
+    for (size_t i = 0; i < rows[kind].n_options; i++)
+        out[at++] = (cfg_opt_t)CFG_STR_LIST(rows[kind].options[i].name, NULL, CFGF_NODEFAULT);
+    for (size_t i = 1; i < n; i++)
+        if (rows[i].inside ? strcmp(rows[i].inside, rows[kind].name) == 0 : kind == 0)
+            out[at++] = section_row(&rows[i], all->options[i]);
+    out[at] = (cfg_opt_t)CFG_END();
+}
 
 static cfg_t *new_parser(void)
 {
-    cfg_opt_t options[SECTION_KINDS_MAX][CONFIG_OPTIONS_MAX + 1];
-    cfg_opt_t file[CONFIG_OPTIONS_MAX + SECTION_KINDS_MAX + 1];
-    size_t n, at;
-    const struct config_section *rows = config_sections(&n);
+    struct parser_rows rows;
+    size_t n;
     cfg_t *cfg;
 
+    (void)config_sections(&n);
     if (n > SECTION_KINDS_MAX)
         abort();
-    option_rows(&rows[0], file);
-    at = rows[0].n_options;
-    for (size_t i = 1; i < n; i++) {
-        option_rows(&rows[i], options[i]);
-        file[at++] = (cfg_opt_t)CFG_SEC(
-            rows[i].name, options[i],
-            rows[i].titled ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES : CFGF_NONE);
-    }
-    file[at] = (cfg_opt_t)CFG_END();
-    cfg = cfg_init(file, CFGF_IGNORE_UNKNOWN);
+    for (size_t kind = n; kind-- > 0;) /* inner ones first */
+        parser_options(&rows, kind);
+    cfg = cfg_init(rows.options[0], CFGF_IGNORE_UNKNOWN);
     if (!cfg)
         abort();
     (void)cfg_set_error_function(cfg, say_nothing);

@@ -35,8 +35,10 @@ static void give(struct giving *giving, enum file_kind kind, const char *name, s
 static void give_file(struct giving *giving, const struct config_place *place, enum file_kind kind,
                       const char *path, const char *name, size_t index)
 {
-    static const bool secret[FILE__COUNT] = {
-        [FILE_KEY] = true, [FILE_LDAP_PASSWORD] = true, [FILE_LDAP_KEY] = true};
+    static const bool secret[FILE__COUNT] = {[FILE_KEY] = true,
+                                             [FILE_UPSTREAM_KEY] = true,
+                                             [FILE_LDAP_PASSWORD] = true,
+                                             [FILE_LDAP_KEY] = true};
     struct error err;
     int fd;
 
@@ -96,6 +98,24 @@ static void give_keys(struct giving *giving)
     }
 }
 
+static void give_upstream_certificates(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_upstream_tls; i++) {
+        const struct config_upstream_tls *tls = &giving->config->upstream_tls[i];
+
+        give_file(giving, &tls->place, FILE_UPSTREAM_CERTIFICATE, tls->certificate, tls->title, i);
+    }
+}
+
+static void give_upstream_keys(struct giving *giving)
+{
+    for (size_t i = 0; i < giving->config->n_upstream_tls; i++) {
+        const struct config_upstream_tls *tls = &giving->config->upstream_tls[i];
+
+        give_file(giving, &tls->place, FILE_UPSTREAM_KEY, tls->key, tls->title, i);
+    }
+}
+
 static void give_crl(struct giving *giving, const struct config_ca *ca, const char *path,
                      size_t index)
 {
@@ -151,7 +171,9 @@ static const struct grant {
     {PROCESS_LOAD, give_trust},
     {PROCESS_LOAD, give_policy},
     {PROCESS_EDGE, give_certificates},
+    {PROCESS_EDGE, give_upstream_certificates},
     {PROCESS_KEY, give_keys},
+    {PROCESS_KEY, give_upstream_keys},
     {PROCESS_DIRECTORY, give_directory_files},
 };
 

@@ -49,7 +49,18 @@ enum file_kind {
     FILE_AUDIT_DIR,    /* audit */
     FILE_LOCAL_USERS,  /* decide, directory: /etc/passwd; sent again when it changes */
     FILE_LOCAL_GROUPS, /* the same of /etc/group */
+    /* edge: our certificate chain for an upstream, PEM; name = service title */
+    FILE_UPSTREAM_CERTIFICATE,
+    /* key: its private key, PEM; name = service title, index = index of the upstream_tls section */
+    FILE_UPSTREAM_KEY,
     FILE__COUNT
+};
+
+/* SIGN: whose handshakes a key is for. One of each is never used as the other. */
+enum key_role {
+    KEY_ROLE_SERVER, /* of a tls section: we are the server */
+    KEY_ROLE_CLIENT, /* of an upstream_tls section: we are the client */
+    KEY_ROLE__COUNT
 };
 
 enum loaded_kind { LOADED_TRUST, LOADED_POLICY, LOADED__COUNT, LOADED_WARNING = 255 };

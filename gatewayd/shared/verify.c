@@ -111,7 +111,6 @@ static bool make_ca(struct verify_ca *ca, const struct trust_ca *trust, struct e
     param = X509_STORE_get0_param(ca->store);
     /* An anchor may be an intermediate: trusted by itself, whatever stands above it. */
     (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
-    (void)X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
     /* OpenSSL counts the intermediates only. */
     X509_VERIFY_PARAM_set_depth(param, (int)trust->max_depth - 1);
@@ -175,23 +174,35 @@ static bool refuse(struct verify_result *result, enum reason reason, int depth, 
 
 /* --- rules that OpenSSL does not have --------------------------------------------------------- */
 
-static bool eku_is_wrong(X509 *certificate)
+/* What a chain is for: a row each for clients and for servers. */
+static const struct purpose {
+    int purpose, trust;
+    uint32_t eku;
+    const char *eku_lacks, *no_ca;
+} purposes[] = {
+    [false] = {X509_PURPOSE_SSL_CLIENT, X509_TRUST_SSL_CLIENT, XKU_SSL_CLIENT,
+               "its extended key usage lacks clientAuth", "a CA certificate is no client"},
+    [true] = {X509_PURPOSE_SSL_SERVER, X509_TRUST_SSL_SERVER, XKU_SSL_SERVER,
+              "its extended key usage lacks serverAuth", "a CA certificate is no server"},
+};
+
+static bool eku_is_wrong(const struct purpose *purpose, X509 *certificate)
 {
     uint32_t eku = X509_get_extended_key_usage(certificate);
 
-    return eku != UINT32_MAX && (eku & XKU_SSL_CLIENT) == 0;
+    return eku != UINT32_MAX && (eku & purpose->eku) == 0;
 }
 
-static bool check_leaf(X509 *leaf, struct verify_result *result)
+static bool check_leaf(const struct purpose *purpose, X509 *leaf, struct verify_result *result)
 {
     uint32_t flags = X509_get_extension_flags(leaf);
 
     if ((flags & EXFLAG_XKUSAGE) == 0)
         return refuse(result, REASON_CERT_EKU, 0, leaf, "it has no extended key usage");
-    if (eku_is_wrong(leaf))
-        return refuse(result, REASON_CERT_EKU, 0, leaf, "its extended key usage lacks clientAuth");
+    if (eku_is_wrong(purpose, leaf))
+        return refuse(result, REASON_CERT_EKU, 0, leaf, purpose->eku_lacks);
     if (flags & EXFLAG_CA)
-        return refuse(result, REASON_CERT_PURPOSE, 0, leaf, "a CA certificate is no client");
+        return refuse(result, REASON_CERT_PURPOSE, 0, leaf, purpose->no_ca);
     if ((X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
         return refuse(result, REASON_CERT_PURPOSE, 0, leaf, "its key usage lacks digitalSignature");
     return true;
@@ -299,8 +310,8 @@ static bool check_revocation(const struct verify_ca *ca, X509 *certificate, cons
     return true;
 }
 
-static bool check_chain(const struct verify_ca *ca, STACK_OF(X509) * chain, int64_t now_s,
-                        struct verify_result *result)
+static bool check_chain(const struct verify_ca *ca, const struct verify_request *request,
+                        STACK_OF(X509) * chain, struct verify_result *result)
 {
     bool revocation = ca->trust->revocation != CONFIG_REVOCATION_OFF;
 
@@ -311,11 +322,11 @@ static bool check_chain(const struct verify_ca *ca, STACK_OF(X509) * chain, int6
     for (int i = 0; i + 1 < sk_X509_num(chain); i++)
         if (!check_form(sk_X509_value(chain, i), i, result))
             return false;
-    if (!check_leaf(sk_X509_value(chain, 0), result))
+    if (!check_leaf(&purposes[request->server], sk_X509_value(chain, 0), result))
         return false;
     for (int i = 0; revocation && i + 1 < sk_X509_num(chain); i++)
-        if (!check_revocation(ca, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), i, now_s,
-                              result))
+        if (!check_revocation(ca, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), i,
+                              request->now_s, result))
             return false;
     return true;
 }
@@ -335,34 +346,37 @@ static STACK_OF(X509) * helpers(const struct verify_ca *ca, const STACK_OF(X509)
     return all;
 }
 
-static void say_why(X509_STORE_CTX *ctx, struct verify_result *result)
+static void say_why(const struct purpose *purpose, X509_STORE_CTX *ctx,
+                    struct verify_result *result)
 {
     int code = X509_STORE_CTX_get_error(ctx);
     X509 *certificate = X509_STORE_CTX_get_current_cert(ctx);
     int depth = X509_STORE_CTX_get_error_depth(ctx);
 
-    if (code == X509_V_ERR_INVALID_PURPOSE && certificate && eku_is_wrong(certificate)) {
-        (void)refuse(result, REASON_CERT_EKU, depth, certificate,
-                     "its extended key usage lacks clientAuth");
+    if (code == X509_V_ERR_INVALID_PURPOSE && certificate && eku_is_wrong(purpose, certificate)) {
+        (void)refuse(result, REASON_CERT_EKU, depth, certificate, purpose->eku_lacks);
         return;
     }
     (void)refuse(result, verify_reason(code), depth, certificate,
                  X509_verify_cert_error_string(code));
 }
 
-static void try_ca(const struct verify_ca *ca, int64_t now_s, X509 *leaf,
+static void try_ca(const struct verify_ca *ca, const struct verify_request *request, X509 *leaf,
                    const STACK_OF(X509) * presented, struct verify_result *result)
 {
+    const struct purpose *purpose = &purposes[request->server];
     STACK_OF(X509) *untrusted = helpers(ca, presented);
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 
     if (!ctx || X509_STORE_CTX_init(ctx, ca->store, leaf, untrusted) != 1)
         abort();
-    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)now_s);
+    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)request->now_s);
+    (void)X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(ctx), purpose->purpose);
+    (void)X509_VERIFY_PARAM_set_trust(X509_STORE_CTX_get0_param(ctx), purpose->trust);
     if (X509_verify_cert(ctx) != 1)
-        say_why(ctx, result);
+        say_why(purpose, ctx, result);
     else
-        (void)check_chain(ca, X509_STORE_CTX_get0_chain(ctx), now_s, result);
+        (void)check_chain(ca, request, X509_STORE_CTX_get0_chain(ctx), result);
     X509_STORE_CTX_free(ctx);
     sk_X509_free(untrusted);
     ERR_clear_error();
@@ -385,8 +399,7 @@ void verify_certificates(const struct verify *verify, const struct verify_reques
     struct verify_result unknown;
 
     begin_result(&unknown);
-    (void)refuse(&unknown, REASON_CERT_UNKNOWN_CA, 0, leaf,
-                 "no ca section of the listener knows it");
+    (void)refuse(&unknown, REASON_CERT_UNKNOWN_CA, 0, leaf, "no accepted ca section knows it");
     if (!verify || verify->trust->n_cas == 0)
         (void)refuse(&unknown, REASON_TRUST_MISSING, 0, leaf, "no trust data is loaded");
     else if (presented && sk_X509_num(presented) > VERIFY_CHAIN_MAX)
@@ -399,7 +412,7 @@ void verify_certificates(const struct verify *verify, const struct verify_reques
             continue;
         begin_result(ret_result);
         ret_result->ca = request->cas[i];
-        try_ca(&verify->cas[request->cas[i]], request->now_s, leaf, presented, ret_result);
+        try_ca(&verify->cas[request->cas[i]], request, leaf, presented, ret_result);
         /* Another authority of the same name may be the right one: so it is for a wrong signature.
          */
         if (ret_result->reason != REASON_CERT_UNKNOWN_CA &&

@@ -17,6 +17,8 @@ struct verify_request {
     const size_t
         *cas; /* indexes into the trust data: the ca sections that are accepted, in order */
     size_t n_cas;
+    bool
+        server; /* a server's chain: extended key usage serverAuth. Names are the caller's matter */
 };
 
 struct verify_result {

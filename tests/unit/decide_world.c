@@ -31,10 +31,15 @@ const char world_config[] =
     "state_dir = \"%s\"\n"
     "tls \"t\" { certificate = \"/c\" key = \"/k\" }\n"
     "ca \"users\" { anchors = \"/a\" revocation = \"off\" }\n"
-    "listener \"main\" { address = {\"127.0.0.1:1\"} tls = {\"t\"} ca = {\"users\"} }\n"
+    "ca \"partners\" { anchors = \"/b\" revocation = \"off\" }\n"
+    "ca \"strangers\" { anchors = \"/d\" revocation = \"off\" }\n"
+    "listener \"main\" { address = {\"127.0.0.1:1\"} tls = {\"t\"} ca = {\"users\", \"partners\"} "
+    "}\n"
     "service \"echo\" { listener = {\"main\"} sni = {\"echo.x\"} upstream = \"unix:%s/echo\" }\n"
     "service \"proxied\" { listener = {\"main\"} sni = {\"p.x\"} upstream = \"unix:%s/echo\"\n"
     "  send_proxy = \"v2\" }\n"
+    "service \"own\" { listener = {\"main\"} sni = {\"own.x\"} upstream = \"127.0.0.1:9\"\n"
+    "  ca = {\"strangers\"} }\n"
     "service \"dead\" { listener = {\"main\"} sni = {\"d.x\"} upstream = \"unix:%s/dead\" }\n"
     "service \"ssh\" { listener = {\"main\"} sni = {\"ssh.x\"} upstream = \"unix:%s/echo\"\n"
     "  confirm = \"pam\" protocol = \"ssh\" }\n"
@@ -502,6 +507,7 @@ struct message_open world_open_message(uint64_t connection, const char *mail, co
                                 .ca_name = bytes_of("users"),
                                 .sni = bytes_of("echo.x"),
                                 .cipher = bytes_of("TLS_AES_128_GCM_SHA256"),
+                                .tls_version = 0x0304,
                                 .not_after_s = clock_realtime_s() + 3600,
                                 .revocation = REVOCATION_NOT_CHECKED,
                                 .crl_valid_until_s = INT64_MAX};

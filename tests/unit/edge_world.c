@@ -60,9 +60,9 @@ static struct config *parse(const char *text)
     return config;
 }
 
-static struct config *make_config(void)
+static struct config *make_config(const struct edge_world *w)
 {
-    return parse(config_text);
+    return parse(w->config);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -248,9 +248,18 @@ void edge_world_connect_key(struct edge_world *w)
 
 static void start_key(struct edge_world *w)
 {
+    struct config *config = make_config(w);
+
     w->key = edge_world_role(&key_role, &w->key_parent);
-    edge_world_configure(w->key_parent, config_text, 1);
-    edge_world_file(w->key_parent, FILE_KEY, "default", 0, pki_key_pem(w->server_key));
+    edge_world_configure(w->key_parent, w->config, 1);
+    for (uint32_t i = 0; i < config->n_tls; i++)
+        edge_world_file(w->key_parent, FILE_KEY, config->tls[i].title, i,
+                        pki_key_pem(w->server_key));
+    for (uint32_t i = 0; i < config->n_upstream_tls; i++)
+        if (config->upstream_tls[i].key)
+            edge_world_file(w->key_parent, FILE_UPSTREAM_KEY, config->upstream_tls[i].title, i,
+                            pki_key_pem(w->client_key));
+    config_free(config);
     edge_world_go(w->key_parent, 1, true);
 }
 
@@ -302,7 +311,9 @@ static void make_certificates(struct edge_world *w, EVP_PKEY *server_key)
     w->ca_key = pki_key();
     w->server_key = server_key ? server_key : pki_key();
     w->client_key = pki_key();
+    w->other_ca_key = pki_key();
     w->ca = pki_ca("CA", w->ca_key, NULL, w->ca_key, 1);
+    w->other_ca = pki_ca("Other CA", w->other_ca_key, NULL, w->other_ca_key, 1);
     server.key = w->server_key;
     client.key = w->client_key;
     server.issuer = client.issuer = w->ca;
@@ -321,7 +332,7 @@ static void trust_error(void *context, const char *file, bool stops, const struc
 void edge_world_trust(struct edge_world *w, uint64_t revoked)
 {
     const struct trust_errors errors = {.found = trust_error};
-    struct config *config = make_config();
+    struct config *config = make_config(w);
     struct trust_build *build = trust_build_new(config, &errors);
     struct writer octets = writer_new(1 << 20);
     struct message_trust msg = {.generation = ++w->trust_generation};
@@ -330,6 +341,10 @@ void edge_world_trust(struct edge_world *w, uint64_t revoked)
     int fd;
 
     trust_build_anchors(build, 0, "ca.pem", file);
+    free((void *)file.at);
+    file = pki_pem(&w->other_ca, 1);
+    for (size_t i = 1; i < config->n_ca; i++)
+        trust_build_anchors(build, i, "other.pem", file);
     free((void *)file.at);
     if (revoked) {
         X509_CRL *crl = pki_crl(w->ca, w->ca_key, &revoked, 1, -60, 3600);
@@ -349,17 +364,36 @@ void edge_world_trust(struct edge_world *w, uint64_t revoked)
     config_free(config);
 }
 
+static void give_certificates(struct edge_world *w)
+{
+    struct config *config = make_config(w);
+
+    for (size_t i = 0; i < config->n_tls; i++)
+        edge_world_file(w->edge_parent, FILE_CERTIFICATE, config->tls[i].title, 0,
+                        pki_pem(&w->server, 1));
+    for (size_t i = 0; i < config->n_upstream_tls; i++)
+        if (config->upstream_tls[i].certificate)
+            edge_world_file(w->edge_parent, FILE_UPSTREAM_CERTIFICATE,
+                            config->upstream_tls[i].title, 0, pki_pem(&w->client, 1));
+    config_free(config);
+}
+
 void edge_world_start(struct edge_world *w, EVP_PKEY *server_key)
+{
+    edge_world_start_with(w, server_key, config_text);
+}
+
+void edge_world_start_with(struct edge_world *w, EVP_PKEY *server_key, const char *config)
 {
     union message done;
 
-    *w = (struct edge_world){.decide = -1};
+    *w = (struct edge_world){.decide = -1, .config = config};
     (void)signal(SIGPIPE, SIG_IGN);
     make_certificates(w, server_key);
     listen_on_any_port(w);
     w->edge = edge_world_role(&edge_role, &w->edge_parent);
-    edge_world_configure(w->edge_parent, config_text, 1);
-    edge_world_file(w->edge_parent, FILE_CERTIFICATE, "default", 0, pki_pem(&w->server, 1));
+    edge_world_configure(w->edge_parent, config, 1);
+    give_certificates(w);
     send_file(w->edge_parent, FILE_LISTENER, "main", 0, dup(w->listening));
     start_key(w);
     edge_world_connect_key(w);
@@ -385,6 +419,8 @@ void edge_world_stop(struct edge_world *w)
     (void)close(w->decide);
     (void)close(w->listening);
     X509_free(w->ca);
+    X509_free(w->other_ca);
+    EVP_PKEY_free(w->other_ca_key);
     X509_free(w->server);
     X509_free(w->client);
     EVP_PKEY_free(w->ca_key);
@@ -417,8 +453,8 @@ int edge_world_connect(const struct edge_world *w)
     return fd;
 }
 
-int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
-                        struct edge_client *ret_client)
+void edge_client_prepare(struct edge_world *w, const struct edge_client_spec *spec,
+                         struct edge_client *ret_client)
 {
     struct edge_client client = {.ctx = SSL_CTX_new(TLS_client_method()),
                                  .fd = edge_world_connect(w)};
@@ -431,15 +467,26 @@ int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spe
     }
     if (spec->sigalgs)
         assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx, spec->sigalgs), 1);
-    client.ssl = SSL_new(client.ctx);
-    SSL_set_fd(client.ssl, client.fd);
-    if (spec->sni)
-        SSL_set_tlsext_host_name(client.ssl, spec->sni);
-    if (spec->alpn)
-        set_protocol(client.ssl, spec->alpn);
     *ret_client = client;
+}
+
+int edge_client_shake(const struct edge_client_spec *spec, struct edge_client *client)
+{
+    client->ssl = SSL_new(client->ctx);
+    SSL_set_fd(client->ssl, client->fd);
+    if (spec->sni)
+        SSL_set_tlsext_host_name(client->ssl, spec->sni);
+    if (spec->alpn)
+        set_protocol(client->ssl, spec->alpn);
     ERR_clear_error();
-    return SSL_connect(client.ssl);
+    return SSL_connect(client->ssl);
+}
+
+int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
+                        struct edge_client *ret_client)
+{
+    edge_client_prepare(w, spec, ret_client);
+    return edge_client_shake(spec, ret_client);
 }
 
 void edge_client_free(struct edge_client *client)

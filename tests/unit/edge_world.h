@@ -18,12 +18,18 @@ struct edge_world {
     EVP_PKEY *ca_key, *server_key, *client_key;
     X509 *ca, *server, *client;
     uint32_t trust_generation;
+    const char *config;     /* text */
+    EVP_PKEY *other_ca_key; /* of the ca sections behind the first */
+    X509 *other_ca;
 };
 
 enum { EDGE_WORLD_WAIT_MS = 5000 };
 
 /* server_key: taken; NULL: P-256. Asserts on failure. */
 void edge_world_start(struct edge_world *w, EVP_PKEY *server_key);
+/* The same with another configuration: each tls section has the server's certificate, and each ca
+ * section but the first the other CA. */
+void edge_world_start_with(struct edge_world *w, EVP_PKEY *server_key, const char *config);
 void edge_world_stop(struct edge_world *w);
 /* A new channel; the old one is closed first. */
 void edge_world_new_decide(struct edge_world *w);
@@ -73,6 +79,11 @@ int edge_world_connect(const struct edge_world *w);
 /* Connects and shakes hands; the result of SSL_connect. */
 int edge_client_connect(struct edge_world *w, const struct edge_client_spec *spec,
                         struct edge_client *ret_client);
+/* The two halves of edge_client_connect: ctx and a TCP connection, which may be changed; then the
+ * session. */
+void edge_client_prepare(struct edge_world *w, const struct edge_client_spec *spec,
+                         struct edge_client *ret_client);
+int edge_client_shake(const struct edge_client_spec *spec, struct edge_client *client);
 void edge_client_free(struct edge_client *client);
 /* Reads exactly len octets; false at the end or on an error. */
 bool edge_client_read(struct edge_client *client, void *out, size_t len);

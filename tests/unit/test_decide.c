@@ -450,6 +450,54 @@ static void test_chain_ends_in_another_ca(void **state)
     expect_end(world, REASON_NO_RULE);
 }
 
+/* Whatever the edge says: what the service accepts is the configuration's word. */
+static void test_ca_that_the_service_does_not_accept(void **state)
+{
+    struct world *world = alice_is_in();
+    struct message_chains chains = {.connection = 1,
+                                    .session = world->verdicts[0].session,
+                                    .ca_name = bytes_of("strangers"),
+                                    .not_after_s = INT64_MAX,
+                                    .crl_valid_until_s = INT64_MAX};
+
+    (void)state;
+    assert_true(channel_send(world->edge, MESSAGE_CHAINS, &chains, -1));
+    expect_end(world, REASON_SERVICE_CA);
+}
+
+static void test_ca_of_each_service(void **state)
+{
+    static const struct {
+        const char *service, *ca;
+        enum reason reason;
+    } opens[] = {
+        {"echo", "users", REASON_OK},
+        {"echo", "partners", REASON_NO_RULE},
+        {"echo", "strangers", REASON_SERVICE_CA},
+        {"echo", "", REASON_SERVICE_CA},
+        {"echo", "userz", REASON_SERVICE_CA},
+        {"own", "users", REASON_SERVICE_CA},
+        {"own", "strangers", REASON_NO_RULE},
+        {"own", "partners", REASON_SERVICE_CA},
+    };
+    struct world *world = world_new(allow_admins);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(opens); i++) {
+        struct message_open open = world_open_message(i + 1, ALICE, opens[i].service);
+
+        open.ca_name = bytes_of(opens[i].ca);
+        assert_true(channel_send(world->edge, MESSAGE_OPEN, &open, -1));
+        free((void *)open.leaf.at);
+        world_wait(world, 20);
+        assert_int_equal(world->n_verdicts, i + 1);
+        if (world->verdicts[i].reason != opens[i].reason)
+            fail_msg("%s by %s: %s", opens[i].service, opens[i].ca,
+                     reason_name((enum reason)world->verdicts[i].reason));
+    }
+    world_free(world);
+}
+
 static void test_stale_while_live(void **state)
 {
     struct world *world = alice_is_in();
@@ -1072,6 +1120,8 @@ int main(void)
         cmocka_unit_test(test_policy_change),
         cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_chain_ends_in_another_ca),
+        cmocka_unit_test(test_ca_that_the_service_does_not_accept),
+        cmocka_unit_test(test_ca_of_each_service),
         cmocka_unit_test(test_stale_while_live),
         cmocka_unit_test(test_lock_of_the_unknown),
         cmocka_unit_test(test_lock),

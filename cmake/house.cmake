@@ -8,6 +8,9 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(LIBCONFUSE REQUIRED IMPORTED_TARGET libconfuse)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 pkg_check_modules(LIBCAPNG REQUIRED IMPORTED_TARGET libcap-ng)
+# http_parser has no pkg-config file.
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+find_path(HTTP_PARSER_INCLUDE_DIR http_parser.h REQUIRED)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
 
 option(MTLS_WERROR "warnings are errors" ON)

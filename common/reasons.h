@@ -22,6 +22,11 @@ REASON(HANDSHAKE_TIMEOUT, DENY, "the handshake took too long", "listener option 
 REASON(TOO_MANY_HANDSHAKES, DENY, "too many handshakes in flight",
        "options max_handshakes and, of the listener, max_handshakes_per_source")
 REASON(TOO_MANY_CONNECTIONS, DENY, "too many connections", "listener option max_connections")
+REASON(PROXY_HEADER, DENY, "the PROXY header of a trusted proxy is missing or malformed",
+       "listener options proxy_protocol and trusted_proxies")
+REASON(POSTGRES_PLAIN, DENY, "TLS is required", "sslmode=verify-full in the connection string")
+REASON(POSTGRES_PRELUDE, DENY, "the request for TLS is malformed or something follows it",
+       "is it a PostgreSQL client?")
 REASON(CERT_MALFORMED, DENY, "the certificate is malformed", "gatewayctl verify")
 REASON(CERT_UNKNOWN_CA, DENY, "the certificate comes from no trusted authority",
        "the anchors of the listener's ca sections")
@@ -99,6 +104,20 @@ REASON(MASS_END_GUARD, DENY, "one change would end too many sessions; an operato
 REASON(CLIENT_CLOSED, ALLOW, "the client closed the connection", "")
 REASON(UPSTREAM_CLOSED, ALLOW, "the service closed the connection", "")
 REASON(RELAY_FAILED, FAULT, "the connection broke", "")
+REASON(HTTP_MALFORMED, DENY, "the HTTP request is malformed", "event http_refused in the log")
+REASON(HTTP_AMBIGUOUS, DENY, "the length of the HTTP request can be read in two ways",
+       "event http_refused in the log")
+REASON(HTTP_TOO_LARGE, DENY, "the HTTP request is too large",
+       "man gatewayd.conf, HTTP SERVICES")
+REASON(HTTP_UNSUPPORTED, DENY, "the HTTP request asks for what is not served here",
+       "event http_refused in the log")
+REASON(HTTP_MISDIRECTED, DENY, "Host is no name of this service", "service option sni")
+REASON(HTTP_BAD_RESPONSE, FAULT, "the service gave no proper HTTP response",
+       "event http_refused in the log; the service's own log")
+REASON(IDENTITY_TOO_LARGE, DENY, "the account has more groups than an HTTP service can be told",
+       "fewer groups, or protocol tcp")
+REASON(IDENTITY_MISSING, FAULT, "the identity of the client did not come with its verdict",
+       "gatewayctl status")
 REASON(EDGE_LOST, FAULT, "the process that carried the connection was lost", "see the log")
 REASON(DECIDE_LOST, FAULT, "the process that decides was lost", "see the log")
 REASON(DRAINED, ALLOW, "the gateway is shutting down", "")

@@ -14,6 +14,9 @@
 
 /* clang-format off */
 static const struct stage stages[] = {
+    /* A trusted proxy's header, PostgreSQL's request for TLS: what may stand in front of TLS. */
+    {.name = "prelude", .role = PROCESS_EDGE, .in = "socket", .out = "socket at the beginning of TLS",
+     .deadline_ms = STAGE_BY_LISTENER, .late = REASON_HANDSHAKE_TIMEOUT, .run = edge_prelude},
     /* The client proves that it holds the key of a valid certificate; nobody is asked but `key`. */
     {.name = "handshake", .role = PROCESS_EDGE, .in = "socket", .out = "TLS session, verified chain",
      .deadline_ms = STAGE_BY_LISTENER, .late = REASON_HANDSHAKE_TIMEOUT, .run = edge_handshake},

@@ -2,7 +2,7 @@
 # What has to be installed by apt, and how: on a machine that is not ours, so no service is started. Sourced.
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libev-dev libconfuse-dev libldap-dev
-    libpam0g-dev libseccomp-dev libjansson-dev libcap-ng-dev uthash-dev libcmocka-dev"
+    libpam0g-dev libseccomp-dev libjansson-dev libcap-ng-dev libhttp-parser-dev uthash-dev libcmocka-dev"
 RUN_PACKAGES="slapd ldap-utils openssh-server openssh-client openssl sudo git socat busybox curl jq procps util-linux
     libpam-modules"
 TEST_PACKAGES="clang llvm clang-format clang-tidy python3 universal-ctags shellcheck codespell pamtester strace

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "gatewayd/decide/stages.h"
+#include "gatewayd/decide/tell_identity.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
@@ -296,6 +297,8 @@ enum stage_result decide_policy(void *context)
         deny(session, decision->reason == REASON_OK ? REASON_DEFAULT_DENY : decision->reason, "");
     else if (session->provisional && session->login[0] != '\0')
         deny(session, REASON_DEFAULT_DENY, "a condition is still open after the login");
+    else if (!tell_identity_fits(session))
+        deny(session, REASON_IDENTITY_TOO_LARGE, "");
     return STAGE_DONE;
 }
 

@@ -20,7 +20,7 @@ enum {
 struct draft {
     struct audit_record record;
     struct writer facts, misses;
-    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX];
+    char source[ADDRESS_TEXT_MAX], destination[ADDRESS_TEXT_MAX], via_proxy[ADDRESS_TEXT_MAX];
     char upstream[TEXT_MAX];
     char scratch[SCRATCH][TEXT_MAX];
     size_t n_scratch;
@@ -142,6 +142,10 @@ static void set_connection(struct draft *draft, const struct session *session)
     record->sid = session->id;
     record->src = bytes_of(draft->source);
     record->dst = bytes_of(draft->destination);
+    if (open->via_proxy.known) {
+        address_format_port(&open->via_proxy, draft->via_proxy);
+        record->via_proxy = bytes_of(draft->via_proxy);
+    }
     record->listener = clean(draft, open->listener_name);
     record->service = clean(draft, open->service_name);
     record->tls_version = bytes_of(tls_version_word(open->tls_version));

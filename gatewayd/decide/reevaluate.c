@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "gatewayd/decide/data.h"
 #include "gatewayd/decide/judge.h"
+#include "gatewayd/decide/tell_identity.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
@@ -106,6 +107,8 @@ static void keep(struct session *session)
     session->causes = 0;
     session_watch(session);
     session_save(session, REGISTRY_LIVE);
+    if (!tell_identity(session)) /* an upstream must not hear of groups that it has no longer */
+        session_end(session, REASON_OVERLOADED, "the edge takes no message");
 }
 
 static void judge_live(struct reevaluate *reevaluate, struct session *session)

@@ -88,6 +88,7 @@ struct session {
     struct dial *dial;     /* on its way there; NULL: not */
     struct target *target; /* counted there, referenced; NULL: nowhere */
     int upstream;          /* our duplicate; -1 none */
+    uint8_t told_identity[8]; /* digest of the last IDENTITY; zero: none was sent */
     bool connected;
 
     /* While it lives. */

@@ -10,6 +10,7 @@
 #include "gatewayd/decide/connect.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/judge.h"
+#include "gatewayd/decide/tell_identity.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -197,7 +198,7 @@ enum stage_result decide_verdict(void *context)
         return STAGE_GONE;
     }
     go_live(session);
-    if (!send_verdict(session, (struct bytes){0}))
+    if (!tell_identity(session) || !send_verdict(session, (struct bytes){0}))
         session_end(session, REASON_OVERLOADED, "the edge takes no message");
     return STAGE_GONE;
 }

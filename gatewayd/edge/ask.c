@@ -6,6 +6,7 @@
 
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/deny.h"
+#include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
@@ -78,6 +79,7 @@ struct message_open ask_open(struct connection *c)
         .crl_valid_until_s = chain->facts.crl_valid_until_s,
         .leaf = chain_leaf(chain),
         .tls_version = c->ssl ? (uint32_t)SSL_version(c->ssl) : 0,
+        .via_proxy = c->via_proxy,
     };
 }
 
@@ -120,6 +122,8 @@ static enum stage_result allowed(struct connection *c)
 
     if (c->upstream < 0 && !whoami)
         return connection_end(c, REASON_UPSTREAM_UNREACHABLE, LAST_WORD_NONE);
+    if (connection_protocol(c) == CONFIG_PROTOCOL_HTTP && !http_begin(c))
+        return deny_late(c, REASON_IDENTITY_MISSING);
     c->edge->counters.allowed++;
     if (c->route.gw1 && !say_ok(c))
         return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);

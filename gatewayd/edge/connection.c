@@ -8,9 +8,11 @@
 #include "gatewayd/edge/farewell.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/handshake.h"
+#include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
+#include "gatewayd/edge/prelude.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -114,7 +116,8 @@ void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct
     ev_init(&c->upstream_io, on_io);
     c->client_io.data = c->upstream_io.data = c;
     add(edge, c);
-    gate_enter(c);
+    if (!prelude_is_proxied(edge, listener, source))
+        gate_enter(c);
     edge->counters.accepted++;
     pipeline_init(&c->pipeline, edge->role->loop, PROCESS_EDGE,
                   edge->role->config->listener[listener].handshake_timeout * 1000, c, late);
@@ -127,6 +130,15 @@ struct connection *connection_find(struct edge *edge, uint64_t number)
 
     HASH_FIND(hh, edge->by_number, &number, sizeof(number), c);
     return c && c->phase != PHASE_ENDED ? c : NULL;
+}
+
+enum config_protocol connection_protocol(const struct connection *c)
+{
+    const struct config *config = c->edge->role->config;
+
+    return c->route.service < config->n_service
+               ? (enum config_protocol)config->service[c->route.service].protocol
+               : CONFIG_PROTOCOL_TCP;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -182,6 +194,8 @@ static void free_connection(struct connection *c)
         (void)close(c->upstream);
     chain_drop(edge, c->chain);
     free_denial(c->denial);
+    http_clear(c);
+    prelude_free(c->prelude);
     free(c->sni);
     free(c->verdict_text);
     free(c->request);

@@ -9,6 +9,8 @@
 void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct address *source);
 /* Runs the stages from where the connection stands. It may be gone afterwards. */
 void connection_turn(struct connection *c);
+/* Of its service; tcp while there is none. */
+enum config_protocol connection_protocol(const struct connection *c);
 /* What the loop watches for the connection; 0: nothing. */
 void connection_watch_client(struct connection *c, int events);
 void connection_watch_upstream(struct connection *c, int events);

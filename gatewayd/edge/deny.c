@@ -4,6 +4,8 @@
 #include "gatewayd/edge/deny.h"
 
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/http_answer.h"
+#include "gatewayd/edge/postgres.h"
 #include "gatewayd/edge/ssh_disconnect.h"
 
 #include <openssl/err.h>
@@ -38,18 +40,57 @@ static void write_ssh(const struct connection *c, const char *text, struct write
     writer_clear(&sentence);
 }
 
-static bool speaks_ssh(const struct connection *c)
+static void write_http(const struct connection *c, enum reason reason, const char *text,
+                       struct writer *out)
 {
-    const struct config *config = c->edge->role->config;
+    AUTO(writer_clear) struct writer sentence = writer_new(HTTP_ANSWER_TEXT_MAX);
+    bool fault = reason_class(reason) == REASON_FAULT;
 
-    return c->route.service < config->n_service &&
-           config->service[c->route.service].protocol == CONFIG_PROTOCOL_SSH;
+    http_sentence(text, "", &c->session, &sentence);
+    http_answer(fault ? 503 : 403, writer_bytes(&sentence), c->denied_head, out);
+}
+
+static void write_postgres(const struct connection *c, enum reason reason, const char *text,
+                           struct writer *out)
+{
+    AUTO(writer_clear) struct writer sentence = writer_new(HTTP_ANSWER_TEXT_MAX);
+    bool fault = reason_class(reason) == REASON_FAULT;
+
+    http_sentence(text, "", &c->session, &sentence);
+    /* cannot_connect_now, invalid_authorization_specification */
+    postgres_error(fault ? "57P03" : "28000", writer_bytes(&sentence), out);
+}
+
+/* Clients of these protocols speak first, and listen after that. */
+static bool listens_later(const struct connection *c)
+{
+    enum config_protocol protocol = connection_protocol(c);
+
+    return !c->route.gw1 &&
+           (protocol == CONFIG_PROTOCOL_HTTP || protocol == CONFIG_PROTOCOL_POSTGRES);
+}
+
+/* False: it has not spoken yet. What it said is thrown away, but for the method of a request. */
+static bool has_spoken(struct connection *c)
+{
+    static const char head[] = "HEAD ";
+    uint8_t *plain = c->edge->wire.plain;
+    int n;
+
+    ERR_clear_error();
+    n = SSL_read(c->ssl, plain, WIRE_PLAIN_MAX);
+    if (n <= 0 && SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ)
+        return false;
+    c->denied_head =
+        n >= (int)sizeof(head) - 1 && memcmp(plain, head, sizeof(head) - 1) == 0;
+    return true;
 }
 
 static enum stage_result end_with(struct connection *c, enum reason reason, const char *text)
 {
     struct writer out = writer_new(SENTENCE_MAX);
-    bool ssh = !c->route.gw1 && speaks_ssh(c);
+    enum config_protocol protocol = connection_protocol(c);
+    bool ssh = !c->route.gw1 && protocol == CONFIG_PROTOCOL_SSH;
     struct bytes octets;
 
     c->edge->counters.denied++;
@@ -57,6 +98,10 @@ static enum stage_result end_with(struct connection *c, enum reason reason, cons
         write_status(c, text, &out);
     else if (ssh)
         write_ssh(c, text, &out);
+    else if (protocol == CONFIG_PROTOCOL_HTTP)
+        write_http(c, reason, text, &out);
+    else if (protocol == CONFIG_PROTOCOL_POSTGRES)
+        write_postgres(c, reason, text, &out);
     octets = writer_bytes(&out);
     ERR_clear_error();
     if (octets.len > 0)
@@ -67,15 +112,26 @@ static enum stage_result end_with(struct connection *c, enum reason reason, cons
     return connection_end(c, reason, ssh ? LAST_WORD_STAY : LAST_WORD_CLEAN);
 }
 
-enum stage_result deny_with_verdict(struct connection *c)
+static enum stage_result say_verdict(struct connection *c)
 {
     AUTO(char_freep) char *text = STEAL(c->verdict_text);
 
     return end_with(c, c->verdict, text && text[0] ? text : reason_text(c->verdict));
 }
 
+enum stage_result deny_with_verdict(struct connection *c)
+{
+    if (!listens_later(c) || has_spoken(c))
+        return say_verdict(c);
+    wire_flush(c);
+    connection_watch_client(c, c->unsent.len > 0 ? EV_WRITE : EV_READ);
+    return STAGE_WAIT;
+}
+
 enum stage_result deny_late(struct connection *c, enum reason reason)
 {
+    if (c->verdict_came && c->verdict != REASON_OK) /* it did not speak in time */
+        return say_verdict(c);
     return end_with(c, reason, reason_text(reason));
 }
 

@@ -23,6 +23,9 @@ struct gate_place;
 struct known;   /* known.h */
 struct idle;    /* idle.h */
 struct tls_set; /* tls.h */
+struct http;    /* http_relay.h */
+struct client_identity;
+struct prelude; /* prelude.h */
 
 /* One listening socket: an address of a listener section. */
 struct listening {
@@ -119,6 +122,8 @@ struct connection {
     bool hello_waits; /* knock.h */
     bool hello_came;
     struct address source, destination;
+    struct address via_proxy; /* the proxy that has told us of source; unknown: none */
+    struct prelude *prelude;  /* while octets in front of TLS are read */
     int64_t accepted_ms, accepted_us;
     uint32_t handshake_us;
     uint32_t listener; /* index of the section */
@@ -128,10 +133,14 @@ struct connection {
     struct told told;
     struct denial *denial; /* why the handshake is refused; NULL: nothing found yet */
 
+    struct client_identity *identity; /* said by decide, for services of HTTP; NULL: not said */
+    struct http *http;                /* NULL: the octets are relayed as they are */
+
     uint8_t *request; /* octets of an mtls-gw/1 request so far */
     size_t request_len;
     bool open_sent, verified_asked;
     bool verdict_came;
+    bool denied_head; /* a denied client of HTTP asked by HEAD */
     struct session_id session;
     enum reason verdict;
     char *verdict_text;

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/preauth.h"
+#include "gatewayd/edge/prelude.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <errno.h>
@@ -106,10 +107,23 @@ static void make_room(struct edge *edge, struct connection *victim)
     (void)connection_end(victim, REASON_TOO_MANY_HANDSHAKES, LAST_WORD_NONE);
 }
 
+enum reason listener_admit(struct connection *c)
+{
+    struct connection *victim;
+    enum reason reason = gate_check(c->edge, c->listener, &c->source, &victim);
+
+    if (victim)
+        make_room(c->edge, victim);
+    if (reason == REASON_OK)
+        gate_enter(c);
+    return reason;
+}
+
 /* False: nothing more to accept now. */
 static bool accept_one(struct listening *listening, uint32_t index)
 {
     struct edge *edge = listening->edge;
+    static const struct address nowhere;
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
     struct connection *victim;
@@ -124,7 +138,9 @@ static bool accept_one(struct listening *listening, uint32_t index)
     if (fd < 0)
         return errno == EINTR || errno == ECONNABORTED;
     source = address_from_sockaddr((struct sockaddr *)&sa, len);
-    reason = gate_check(edge, index, &source, &victim);
+    /* All clients of a proxy come from its address: what counts is theirs, in listener_admit. */
+    reason = gate_check(edge, index,
+                        prelude_is_proxied(edge, index, &source) ? &nowhere : &source, &victim);
     if (victim)
         make_room(edge, victim);
     if (reason == REASON_OK) {

@@ -3,6 +3,7 @@
  * is in the other files; start with the stages (stages.h), in the order of pipeline.c.
  */
 #include "gatewayd/edge/ask.h"
+#include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/setup.h"
 
@@ -17,6 +18,14 @@ static void handle_verdict(struct role *role, struct channel *from, const union 
 {
     (void)from;
     ask_verdict(role->state, &msg->verdict, fd);
+}
+
+static void handle_identity(struct role *role, struct channel *from, const union message *msg,
+                            int fd)
+{
+    (void)from;
+    (void)fd;
+    http_identity(role->state, &msg->identity);
 }
 
 static void handle_end(struct role *role, struct channel *from, const union message *msg, int fd)
@@ -54,6 +63,7 @@ static const struct role_handler handlers[] = {
     {MESSAGE_TRUST, handle_trust}, {MESSAGE_VERDICT, handle_verdict},
     {MESSAGE_END, handle_end},     {MESSAGE_VERIFY, handle_verify},
     {MESSAGE_DRAIN, handle_drain}, {MESSAGE_SIGNATURE, handle_signature},
+    {MESSAGE_IDENTITY, handle_identity},
 };
 
 const struct role_calls edge_role = {

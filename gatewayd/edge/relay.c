@@ -10,6 +10,7 @@
 #include "gatewayd/edge/relay.h"
 
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
@@ -29,6 +30,7 @@ enum progress {
     PROGRESS_CLIENT_BROKE,
     PROGRESS_UPSTREAM_BROKE,
     PROGRESS_UPSTREAM_DEAF, /* takes nothing more; what it has said may still be there */
+    PROGRESS_NO_HTTP,       /* of either side: see http_end */
 };
 
 static bool is_later(void)
@@ -59,6 +61,34 @@ static enum progress send_kept(struct connection *c)
     enum progress progress = send_upstream(c, buffer_bytes(&c->to_upstream), &sent);
 
     buffer_drop(&c->to_upstream, sent);
+    return progress;
+}
+
+/* What does not go now is kept, and everything behind it too. */
+static enum progress pass_up(struct connection *c, struct bytes octets)
+{
+    enum progress progress = PROGRESS_OK;
+    size_t sent = 0;
+
+    if (c->to_upstream.len == 0)
+        progress = send_upstream(c, octets, &sent);
+    if (progress == PROGRESS_OK)
+        buffer_keep(&c->to_upstream, (struct bytes){octets.at + sent, octets.len - sent});
+    return progress;
+}
+
+static enum progress take_up(struct connection *c, struct bytes octets)
+{
+    enum progress progress = PROGRESS_OK;
+    struct bytes out;
+
+    if (!c->http)
+        return pass_up(c, octets);
+    while (octets.len > 0 && progress == PROGRESS_OK) {
+        if (!http_up(c, &octets, &out))
+            return PROGRESS_NO_HTTP;
+        progress = pass_up(c, out);
+    }
     return progress;
 }
 
@@ -95,7 +125,7 @@ static enum progress read_client(struct connection *c, size_t *ret_len, bool *re
 /* The client has finished and everything of it has gone on. */
 static void pass_client_end(struct connection *c)
 {
-    if (!c->client_done || c->told_upstream || c->to_upstream.len > 0)
+    if (!c->client_done || c->told_upstream || c->to_upstream.len > 0 || http_keeps(c))
         return;
     c->told_upstream = true;
     (void)shutdown(c->upstream, SHUT_WR);
@@ -106,17 +136,18 @@ static enum progress pump_up(struct connection *c)
     enum progress progress = c->to_upstream.len > 0 ? send_kept(c) : PROGRESS_OK;
     bool more = !c->client_done && !c->told_upstream;
 
-    while (progress == PROGRESS_OK && more && c->to_upstream.len == 0) {
+    if (progress == PROGRESS_OK && http_keeps(c) && !http_holds(c) && c->to_upstream.len == 0)
+        progress = take_up(c, (struct bytes){c->edge->wire.plain,
+                                             http_take_kept(c, c->edge->wire.plain)});
+    while (progress == PROGRESS_OK && more && c->to_upstream.len == 0 && !http_holds(c)) {
         enum progress client;
-        size_t len, sent;
+        size_t len;
 
         ERR_clear_error();
         client = read_client(c, &len, &more);
         c->bytes_in += len;
         c->edge->counters.bytes_in += len;
-        progress = send_upstream(c, (struct bytes){c->edge->wire.plain, len}, &sent);
-        if (progress == PROGRESS_OK)
-            buffer_keep(&c->to_upstream, (struct bytes){c->edge->wire.plain + sent, len - sent});
+        progress = take_up(c, (struct bytes){c->edge->wire.plain, len});
         if (client != PROGRESS_OK)
             return client;
     }
@@ -141,6 +172,21 @@ static enum progress write_client(struct connection *c, struct bytes octets)
         octets.len -= (size_t)n;
     }
     return PROGRESS_OK;
+}
+
+static enum progress take_down(struct connection *c, struct bytes octets)
+{
+    enum progress progress = PROGRESS_OK;
+    struct bytes out;
+
+    if (!c->http)
+        return write_client(c, octets);
+    while (octets.len > 0 && progress == PROGRESS_OK) {
+        if (!http_down(c, &octets, &out))
+            return PROGRESS_NO_HTTP;
+        progress = write_client(c, out);
+    }
+    return progress;
 }
 
 static void pass_upstream_end(struct connection *c)
@@ -191,6 +237,8 @@ static void note_upstream_end(struct connection *c)
 
 static enum progress pump_down(struct connection *c)
 {
+    enum progress progress = PROGRESS_OK;
+
     for (int i = 0; i < DOWN_ROUNDS && !c->upstream_done; i++) {
         uint8_t *plain = c->edge->wire.plain;
         ssize_t n;
@@ -205,16 +253,21 @@ static enum progress pump_down(struct connection *c)
             return PROGRESS_UPSTREAM_BROKE;
         if (n == 0) {
             note_upstream_end(c);
+            if (c->http && !http_down_end(c))
+                progress = PROGRESS_NO_HTTP;
             break;
         }
-        if (write_client(c, (struct bytes){plain, (size_t)n}) != PROGRESS_OK)
-            return PROGRESS_CLIENT_BROKE;
+        progress = take_down(c, (struct bytes){plain, (size_t)n});
         c->bytes_out += (uint64_t)n;
         c->edge->counters.bytes_out += (uint64_t)n;
-        if (n < DOWN_PIECE)
+        if (n < DOWN_PIECE || progress != PROGRESS_OK)
             break;
     }
     wire_flush(c);
+    if (progress != PROGRESS_OK)
+        return progress;
+    if (http_is_over(c))
+        c->upstream_done = c->told_upstream = true;
     pass_upstream_end(c);
     return c->wire_failed ? PROGRESS_CLIENT_BROKE : PROGRESS_OK;
 }
@@ -227,7 +280,7 @@ static void watch(struct connection *c)
 
     if (c->unsent.len > 0)
         client |= EV_WRITE;
-    if (!c->client_done && !c->told_upstream && c->to_upstream.len == 0)
+    if (!c->client_done && !c->told_upstream && c->to_upstream.len == 0 && !http_holds(c))
         client |= EV_READ;
     if (c->to_upstream.len > 0)
         upstream |= EV_WRITE;
@@ -264,6 +317,8 @@ enum stage_result edge_relay(void *connection)
         progress = pump_down(c);
     note_first_end(c, c->upstream_done, REASON_UPSTREAM_CLOSED);
     ERR_clear_error();
+    if (progress == PROGRESS_NO_HTTP)
+        return http_end(c);
     if (progress == PROGRESS_UPSTREAM_BROKE)
         return connection_end(c, REASON_UPSTREAM_CLOSED, LAST_WORD_NONE);
     if (progress == PROGRESS_CLIENT_BROKE || tls_too_many_key_updates(c))
@@ -274,5 +329,6 @@ enum stage_result edge_relay(void *connection)
         (void)SSL_free_buffers(c->ssl);
     idle_turn(c);
     watch(c);
+    http_go_on(c);
     return STAGE_WAIT;
 }

@@ -91,14 +91,6 @@ bool route_name_fits(const char *pattern, const char *name)
     return rest && rest != name && strcasecmp(pattern + 1, rest) == 0;
 }
 
-static bool has(const struct config_list *list, const char *text)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->at[i], text) == 0)
-            return true;
-    return false;
-}
-
 /* How well the names of a service fit: 0 not at all, 1 by a wildcard, 2 exactly. */
 static int name_fit(const struct config_service *service, const char *sni)
 {
@@ -154,7 +146,7 @@ bool route_select(const struct config *config, uint32_t listener, const struct h
         uint8_t via;
         int now = fit(&config->service[i], hello, &via);
 
-        if (now <= best || !has(&config->service[i].listener, title))
+        if (now <= best || !config_list_has(&config->service[i].listener, title))
             continue;
         best = now;
         route.service = (uint32_t)i;
@@ -173,13 +165,21 @@ bool route_by_title(const struct config *config, uint32_t listener, struct bytes
 {
     for (size_t i = 0; i < config->n_service; i++) {
         if (!bytes_equal(bytes_of(config->service[i].title), title) ||
-            !has(&config->service[i].listener, config->listener[listener].title))
+            !config_list_has(&config->service[i].listener, config->listener[listener].title))
             continue;
         *ret_service = (uint32_t)i;
         return true;
     }
     return false;
 }
+
+/* What a service without `alpn` answers by its protocol: psql insists on it when TLS comes first. */
+static const char *const spoken[] = {
+    [CONFIG_PROTOCOL_TCP] = NULL,
+    [CONFIG_PROTOCOL_SSH] = NULL,
+    [CONFIG_PROTOCOL_HTTP] = "http/1.1",
+    [CONFIG_PROTOCOL_POSTGRES] = "postgresql",
+};
 
 struct bytes route_protocol(const struct config *config, const struct route *route,
                             const struct hello *hello)
@@ -194,5 +194,8 @@ struct bytes route_protocol(const struct config *config, const struct route *rou
     for (size_t i = 0; i < service->alpn.n; i++)
         if (hello_offers(hello, bytes_of(service->alpn.at[i])))
             return bytes_of(service->alpn.at[i]);
+    if (service->alpn.n == 0 && spoken[service->protocol] &&
+        hello_offers(hello, bytes_of(spoken[service->protocol])))
+        return bytes_of(spoken[service->protocol]);
     return (struct bytes){NULL, 0};
 }

@@ -4,6 +4,7 @@
  */
 #include "gatewayd/pipeline.h"
 
+enum stage_result edge_prelude(void *connection);
 enum stage_result edge_handshake(void *connection);
 enum stage_result edge_route(void *connection);
 enum stage_result edge_ask(void *connection);

@@ -209,6 +209,14 @@ int64_t config_choice(const char *words, struct bytes text)
 
 /* --- look-ups --------------------------------------------------------------------------------- */
 
+bool config_list_has(const struct config_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], text) == 0)
+            return true;
+    return false;
+}
+
 #define FIND(name)                                                                                 \
     const struct config_##name *config_find_##name(const struct config *config, const char *title) \
     {                                                                                              \

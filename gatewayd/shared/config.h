@@ -26,7 +26,13 @@ enum config_revocation {
 };
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V2 };
-enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SSH };
+enum config_accept_proxy { CONFIG_ACCEPT_PROXY_OFF, CONFIG_ACCEPT_PROXY_V1, CONFIG_ACCEPT_PROXY_V2 };
+enum config_protocol {
+    CONFIG_PROTOCOL_TCP,
+    CONFIG_PROTOCOL_SSH,
+    CONFIG_PROTOCOL_HTTP,
+    CONFIG_PROTOCOL_POSTGRES
+};
 enum config_confirm { CONFIG_CONFIRM_OFF, CONFIG_CONFIRM_PAM };
 enum config_schema { CONFIG_SCHEMA_RFC2307, CONFIG_SCHEMA_RFC2307BIS };
 enum config_bind { CONFIG_BIND_ANONYMOUS, CONFIG_BIND_SIMPLE, CONFIG_BIND_EXTERNAL };
@@ -108,6 +114,8 @@ void config_describe_mdoc(struct writer *out);
 /* Names of RESTART options that differ, for the refusal of a reload; false when there are none. */
 bool config_needs_restart(const struct config *before, const struct config *after,
                           struct error *ret_what);
+
+bool config_list_has(const struct config_list *list, const char *text);
 
 /* Look-ups by title; NULL when there is none. Borrowed from the config. */
 const struct config_tls *config_find_tls(const struct config *config, const char *title);

@@ -200,6 +200,29 @@ static void check_addresses(struct config_loading *loading)
     }
 }
 
+/* A proxy that anybody may be could say any address; one that nobody is would never be heard. */
+static void check_proxies(struct config_loading *loading)
+{
+    const struct config *config = loading->config;
+
+    for (size_t i = 0; i < config->n_listener; i++) {
+        const struct config_listener *listener = &config->listener[i];
+        struct config_place place = config_option_place(loading, "listener", i, "trusted_proxies");
+        bool off = listener->proxy_protocol == CONFIG_ACCEPT_PROXY_OFF;
+        struct network network;
+        struct error err;
+
+        if (off != (listener->trusted_proxies.n == 0))
+            config_found(loading, off ? place : listener->place, REASON_CONFIG_MISSING,
+                         "listener %s: proxy_protocol and trusted_proxies need each other",
+                         listener->title);
+        for (size_t k = 0; k < listener->trusted_proxies.n; k++)
+            if (!network_parse(bytes_of(listener->trusted_proxies.at[k]), &network, &err))
+                config_found(loading, place, REASON_CONFIG_VALUE, "trusted_proxies: %s",
+                             err.detail);
+    }
+}
+
 static void upstream_error(struct config_loading *loading, size_t i, const char *option,
                            const char *what)
 {
@@ -438,6 +461,7 @@ void config_check(struct config_loading *loading)
 {
     check_tables(loading);
     check_addresses(loading);
+    check_proxies(loading);
     check_services(loading);
     check_upstream_tls(loading);
     check_spawn(loading);

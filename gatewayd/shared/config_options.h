@@ -49,6 +49,8 @@ OPTION(listener, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificate
 OPTION(listener, handshake_timeout, DURATION, 10, 1, 60, "s", LIVE, "time from accept to the client's Finished")
 OPTION(listener, max_connections, COUNT, 100000, 1, 1000000, "", LIVE, "connections held at the same time, over all edges")
 OPTION(listener, max_handshakes_per_source, COUNT, 64, 1, 100000, "", LIVE, "handshakes in flight per /32 or /64, over all edges")
+OPTION(listener, proxy_protocol, CHOICE, 0, 0, 2, "off|v1|v2", LIVE, "connections of trusted_proxies begin with a PROXY header of this version, and no others; limits, policy and record are for the address in it")
+OPTION(listener, trusted_proxies, LIST, NULL, 1, 64, "", LIVE, "addresses and networks whose PROXY headers are believed")
 END_SECTION(listener)
 
 SECTION(service, TITLED)
@@ -59,7 +61,7 @@ OPTION(service, upstream, LIST, NULL, 1, 32, "", LIVE, "where it leads: address:
 OPTION(service, health_interval, DURATION, 5, 0, 3600, "s", LIVE, "how often each of several upstreams is connected to for a check; 0 is never: then connections find out; spawn: is never checked")
 OPTION(service, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates the service accepts; left out: those of the listener")
 OPTION(service, send_proxy, CHOICE, 0, 0, 1, "off|v2", LIVE, "PROXY protocol header sent to the upstream")
-OPTION(service, protocol, CHOICE, 0, 0, 1, "tcp|ssh", LIVE, "what a denied client understands: nothing, or an SSH disconnect message")
+OPTION(service, protocol, CHOICE, 0, 0, 3, "tcp|ssh|http|postgres", LIVE, "what the client speaks. ssh: a denied one gets an SSH disconnect message. http: requests are checked and carry the client's identity to the upstream (HTTP SERVICES below); a denied one gets 403. postgres: SSLRequest in front of TLS is answered on the listener; a denied one gets an ErrorResponse")
 OPTION(service, confirm, CHOICE, 0, 0, 1, "off|pam", LIVE, "pam: the verdict is provisional until pam_mtls confirms the login")
 OPTION(service, idle_timeout, DURATION, 0, 0, 2592000, "s", LIVE, "a session in which no octet moves for so long ends; 0 is never")
 OPTION(service, max_duration, DURATION, 0, 0, 31536000, "s", LIVE, "a session ends when it is so old; 0 is never")

@@ -107,6 +107,7 @@ FIELD(open, I64, crl_this_update_s, "oldest thisUpdate of the lists used; 0 none
 FIELD(open, I64, crl_valid_until_s, "when the first of them reaches nextUpdate + grace; INT64_MAX none")
 FIELD(open, BYTES, leaf, "DER of the client's certificate")
 FIELD(open, U32, tls_version, "0x0304 or 0x0303 (RFC 8446 4.2.1)")
+FIELD(open, ADDRESS, via_proxy, "the proxy that has told the source by a PROXY header; unknown: none")
 END_MESSAGE(OPEN)
 MESSAGE(VERDICT, verdict, DECIDE, EDGE, 1) /* 1: upstream socket when allowed and there is one, else none */
 FIELD(verdict, U64, connection, "")
@@ -241,3 +242,11 @@ FIELD(answer, U64, cookie, "")
 FIELD(answer, U32, reason, "OK or why not")
 FIELD(answer, BYTES, text, "JSON for status; the list of errors, a line each, for reload")
 END_MESSAGE(ANSWER)
+
+/* --- edge and decide: services of HTTP -------------------------------------------------------- */
+MESSAGE(IDENTITY, identity, DECIDE, EDGE, 0) /* before an allowing VERDICT, and whenever it has changed */
+FIELD(identity, U64, connection, "")
+FIELD(identity, BYTES, user, "name of the account; empty: none")
+FIELD(identity, BYTES, groups, "of the account, at most IDENTITY_GROUPS_MAX octets: u16 length and name, repeated")
+FIELD(identity, BYTES, rule, "of the policy; empty: none")
+END_MESSAGE(IDENTITY)

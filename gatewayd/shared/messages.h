@@ -18,6 +18,7 @@ enum {
     MESSAGE_CERTIFICATE_MAX =
         32 * 1024, /* DER octets of a leaf that we accept; usual ones have 1-2 KiB */
     HASH_LEN = 32,
+    IDENTITY_GROUPS_MAX = 16 * 1024, /* octets of an account's groups for an HTTP upstream */
 };
 
 struct hash {

@@ -1,0 +1,304 @@
+/*
+ * The machine between a client and an upstream that speak HTTP/1. Runs in an edge. A request is
+ * read only when the response before it is complete, so that no octet of an upstream can be taken
+ * for the answer to another question than the one it was given.
+ */
+#include "gatewayd/edge/http_exchange.h"
+
+enum { OUT_MAX = HTTP_LINE_MAX + 3 * HTTP_FIELDS_LEN_MAX + HTTP_OURS_LEN_MAX };
+
+static const struct http_head_limits request_limits = {HTTP_LINE_MAX, HTTP_FIELDS_LEN_MAX,
+                                                       HTTP_FIELDS_MAX};
+static const struct http_head_limits answer_limits = {
+    HTTP_LINE_MAX, HTTP_ANSWER_LEN_MAX - HTTP_LINE_MAX, HTTP_ANSWER_FIELDS_MAX};
+
+void http_exchange_clear(struct http_exchange *exchange)
+{
+    http_head_clear(&exchange->head);
+    http_head_clear(&exchange->answer_head);
+    writer_clear(&exchange->out);
+}
+
+static bool refuse(struct http_exchange *exchange, enum http_fault fault)
+{
+    exchange->fault = fault;
+    return false;
+}
+
+static struct writer *fresh_out(struct http_exchange *exchange)
+{
+    writer_clear(&exchange->out);
+    exchange->out = writer_new(OUT_MAX);
+    return &exchange->out;
+}
+
+bool http_exchange_holds(const struct http_exchange *exchange)
+{
+    return exchange->up == HTTP_AT_END;
+}
+
+bool http_exchange_is_raw(const struct http_exchange *exchange)
+{
+    return exchange->up == HTTP_AT_RAW;
+}
+
+bool http_exchange_is_head(const struct http_exchange *exchange)
+{
+    const struct writer *octets = &exchange->head.octets;
+
+    if (exchange->asked)
+        return exchange->question.is_head;
+    return octets->len >= 5 && memcmp(octets->at, "HEAD ", 5) == 0;
+}
+
+/* Both sides of a request are complete: the next one may come. */
+static void turn_page(struct http_exchange *exchange)
+{
+    if (exchange->up != HTTP_AT_END || exchange->down != HTTP_AT_END)
+        return;
+    exchange->asked = exchange->answer_begun = false;
+    exchange->down = HTTP_AT_HEAD;
+    if (exchange->last)
+        exchange->ended = true; /* nothing more is read of the client */
+    else
+        exchange->up = HTTP_AT_HEAD;
+}
+
+/* --- client to upstream ----------------------------------------------------------------------- */
+
+static void begin_request(struct http_exchange *exchange, const struct http_request *request)
+{
+    exchange->up_framing = request->framing;
+    exchange->up_left = request->length;
+    exchange->up_chunks = (struct http_chunks){0};
+    exchange->up = HTTP_AT_BODY;
+    if (request->framing == HTTP_NO_BODY ||
+        (request->framing == HTTP_BY_LENGTH && request->length == 0))
+        exchange->up = HTTP_AT_END;
+    exchange->question = (struct http_question){
+        .minor = request->minor, .is_head = request->is_head, .websocket = request->websocket};
+    exchange->asked = true;
+    exchange->last = request->close;
+    exchange->n_requests++;
+}
+
+static bool request_head(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                         struct bytes *ret_out)
+{
+    const struct http_calls *calls = exchange->calls;
+    enum http_fault fault = http_head_add(&exchange->head, &request_limits, in, ret_used);
+    struct http_request request;
+    struct writer *out;
+
+    if (fault != HTTP_NONE)
+        return refuse(exchange, fault);
+    if (!exchange->head.complete)
+        return true;
+    fault = http_request_read(writer_bytes(&exchange->head.octets), &request);
+    if (fault == HTTP_NONE)
+        fault = calls->admit(calls->context, &request);
+    if (fault != HTTP_NONE)
+        return refuse(exchange, fault);
+    out = fresh_out(exchange);
+    http_forward(&request, calls->client(calls->context), out);
+    if (!writer_ok(out))
+        return refuse(exchange, HTTP_FIELDS_LONG);
+    begin_request(exchange, &request);
+    http_head_clear(&exchange->head);
+    *ret_out = writer_bytes(out);
+    return true;
+}
+
+/* Chunks are made anew: neither extensions nor trailers get through. */
+static bool request_chunks(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                           struct bytes *ret_out)
+{
+    struct writer *out = fresh_out(exchange);
+    bool end = false;
+
+    *ret_used = 0;
+    while (*ret_used < in.len && !end) {
+        struct bytes data;
+        size_t used;
+
+        if (!http_chunks_step(&exchange->up_chunks,
+                              (struct bytes){in.at + *ret_used, in.len - *ret_used}, &used, &data,
+                              &end))
+            return refuse(exchange, HTTP_CHUNK);
+        *ret_used += used;
+        if (data.len > 0) {
+            writer_printf(out, "%zx\r\n", data.len);
+            writer_put(out, data);
+            writer_text(out, "\r\n");
+        }
+    }
+    if (end) {
+        writer_text(out, "0\r\n\r\n");
+        exchange->up = HTTP_AT_END;
+    }
+    *ret_out = writer_bytes(out);
+    return writer_ok(out) || refuse(exchange, HTTP_CHUNK);
+}
+
+static void pass_some(struct bytes in, uint64_t *left, size_t *ret_used, struct bytes *ret_out)
+{
+    *ret_used = in.len < *left ? in.len : (size_t)*left;
+    *ret_out = (struct bytes){in.at, *ret_used};
+    *left -= *ret_used;
+}
+
+static bool request_body(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                         struct bytes *ret_out)
+{
+    if (exchange->up_framing == HTTP_BY_CHUNKS)
+        return request_chunks(exchange, in, ret_used, ret_out);
+    pass_some(in, &exchange->up_left, ret_used, ret_out);
+    if (exchange->up_left == 0)
+        exchange->up = HTTP_AT_END;
+    return true;
+}
+
+bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                      struct bytes *ret_out)
+{
+    bool good = true;
+
+    *ret_used = 0;
+    *ret_out = (struct bytes){NULL, 0};
+    switch (exchange->up) {
+    case HTTP_AT_HEAD:
+        good = request_head(exchange, in, ret_used, ret_out);
+        break;
+    case HTTP_AT_BODY:
+        good = request_body(exchange, in, ret_used, ret_out);
+        break;
+    case HTTP_AT_RAW:
+        *ret_used = in.len;
+        *ret_out = in;
+        break;
+    case HTTP_AT_END:
+        break;
+    }
+    if (good)
+        turn_page(exchange);
+    return good;
+}
+
+/* --- upstream to client ----------------------------------------------------------------------- */
+
+static void begin_answer(struct http_exchange *exchange, const struct http_response *response)
+{
+    exchange->down_framing = response->framing;
+    exchange->down_left = response->length;
+    exchange->down_chunks = (struct http_chunks){0};
+    exchange->down = HTTP_AT_BODY;
+    if (response->framing == HTTP_NO_BODY ||
+        (response->framing == HTTP_BY_LENGTH && response->length == 0))
+        exchange->down = HTTP_AT_END;
+    if (response->framing == HTTP_SWITCHED)
+        exchange->up = exchange->down = HTTP_AT_RAW;
+    exchange->answer_begun = true;
+}
+
+static bool answer_head(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                        struct bytes *ret_out)
+{
+    struct http_response response;
+    struct writer *out;
+
+    if (!exchange->asked)
+        return refuse(exchange, HTTP_ANSWER_UNASKED);
+    if (http_head_add(&exchange->answer_head, &answer_limits, in, ret_used) != HTTP_NONE)
+        return refuse(exchange, HTTP_ANSWER);
+    if (!exchange->answer_head.complete)
+        return true;
+    if (http_response_read(writer_bytes(&exchange->answer_head.octets), &exchange->question,
+                           &response) != HTTP_NONE)
+        return refuse(exchange, HTTP_ANSWER);
+    out = fresh_out(exchange);
+    /* HTTP/1.0 knows no interim responses. */
+    if (!response.interim || exchange->question.minor == 1)
+        writer_put(out, writer_bytes(&exchange->answer_head.octets));
+    http_head_clear(&exchange->answer_head);
+    if (!response.interim)
+        begin_answer(exchange, &response);
+    *ret_out = writer_bytes(out);
+    return true;
+}
+
+/* Passes as it is: only its end is looked for. */
+static bool answer_chunks(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                          struct bytes *ret_out)
+{
+    bool end = false;
+
+    *ret_used = 0;
+    while (*ret_used < in.len && !end) {
+        struct bytes data;
+        size_t used;
+
+        if (!http_chunks_step(&exchange->down_chunks,
+                              (struct bytes){in.at + *ret_used, in.len - *ret_used}, &used, &data,
+                              &end))
+            return refuse(exchange, HTTP_ANSWER);
+        *ret_used += used;
+    }
+    *ret_out = (struct bytes){in.at, *ret_used};
+    if (end)
+        exchange->down = HTTP_AT_END;
+    return true;
+}
+
+static bool answer_body(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                        struct bytes *ret_out)
+{
+    if (exchange->down_framing == HTTP_BY_CHUNKS)
+        return answer_chunks(exchange, in, ret_used, ret_out);
+    if (exchange->down_framing == HTTP_UNTIL_CLOSE) {
+        *ret_used = in.len;
+        *ret_out = in;
+        return true;
+    }
+    pass_some(in, &exchange->down_left, ret_used, ret_out);
+    if (exchange->down_left == 0)
+        exchange->down = HTTP_AT_END;
+    return true;
+}
+
+bool http_exchange_down(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                        struct bytes *ret_out)
+{
+    bool good = true;
+
+    *ret_used = 0;
+    *ret_out = (struct bytes){NULL, 0};
+    switch (exchange->down) {
+    case HTTP_AT_HEAD:
+        good = answer_head(exchange, in, ret_used, ret_out);
+        break;
+    case HTTP_AT_BODY:
+        good = answer_body(exchange, in, ret_used, ret_out);
+        break;
+    case HTTP_AT_RAW:
+        *ret_used = in.len;
+        *ret_out = in;
+        break;
+    case HTTP_AT_END: /* complete, and the request is not */
+        good = refuse(exchange, HTTP_ANSWER_UNASKED);
+        break;
+    }
+    if (good)
+        turn_page(exchange);
+    return good;
+}
+
+bool http_exchange_down_end(struct http_exchange *exchange)
+{
+    if (exchange->down == HTTP_AT_RAW || exchange->down == HTTP_AT_END || !exchange->asked)
+        return true;
+    if (exchange->down == HTTP_AT_BODY && exchange->down_framing == HTTP_UNTIL_CLOSE)
+        return true;
+    return refuse(exchange, exchange->down == HTTP_AT_HEAD && exchange->answer_head.octets.len == 0
+                                ? HTTP_ANSWER_MISSING
+                                : HTTP_ANSWER_SHORT);
+}

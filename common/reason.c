@@ -60,7 +60,8 @@ const char *reason_name(enum reason reason)
 bool reason_from_name(struct bytes name, enum reason *ret_reason)
 {
     for (enum reason reason = 0; reason < REASON__COUNT; reason++) {
-        if (!bytes_equal(bytes_of(reason_name(reason)), name))
+        if (name.len == 0 || small(rows[reason].name[0]) != (char)name.at[0] ||
+            !bytes_equal(bytes_of(reason_name(reason)), name))
             continue;
         *ret_reason = reason;
         return true;

@@ -252,15 +252,30 @@ static bool rebuild(struct decide *decide, uint32_t edge_slot, const struct left
     return true;
 }
 
+/* An edge of another version has written it in that version's form. */
+static bool decode_open(const struct decide *decide, uint32_t edge_slot, struct bytes octets,
+                        struct message_open *ret_open)
+{
+    const struct channel *edge = decide->edges[edge_slot];
+    union message msg;
+    enum message_id id;
+    struct error err;
+    bool good = edge && channel_same_table(edge) ? message_decode(octets, &id, &msg, &err)
+                                                 : message_decode_other(octets, &id, &msg, &err);
+
+    if (!good || id != MESSAGE_OPEN)
+        return false;
+    *ret_open = msg.open;
+    return true;
+}
+
 void resume_session(struct decide *decide, uint32_t edge_slot, const struct message_resume *msg,
                     int fd)
 {
     struct resume *resume = decide->resume;
     union message open = {.open = {.connection = 0}};
     struct left *left;
-    enum message_id id;
-    struct error err;
-    bool decoded = message_decode(msg->open, &id, &open, &err) && id == MESSAGE_OPEN;
+    bool decoded = decode_open(decide, edge_slot, msg->open, &open.open);
 
     HASH_FIND(hh, resume->left, &msg->session, sizeof(msg->session), left);
     if (decide->ready || !decoded || !left || !is_the_same(left, edge_slot, &open.open) ||

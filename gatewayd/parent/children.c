@@ -240,7 +240,9 @@ static bool is_pair(enum process_role a, enum process_role b)
 
 static void pass_end(struct child *to, const struct child *other, int fd)
 {
-    struct message_channel channel = {.role = (uint8_t)other->role, .slot = other->slot};
+    struct message_channel channel = {.role = (uint8_t)other->role,
+                                      .slot = other->slot,
+                                      .table = channel_table(other->channel)};
 
     if (!channel_send(to->channel, MESSAGE_CHANNEL, &channel, fd))
         log_event(LOG_LEVEL_ERROR, "channel_not_sent", "to=%s", process_of(to->role)->name);

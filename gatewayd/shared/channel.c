@@ -33,6 +33,8 @@ struct channel {
     int fd;
     enum process_role own, peer;
     uint32_t peer_slot;
+    uint64_t table; /* message_table of the other end; decides which decoder it gets */
+    bool (*decode)(struct bytes, enum message_id *, union message *, struct error *);
     const struct channel_calls *calls;
     void *context;
     ev_io readable, writable;
@@ -296,15 +298,21 @@ static enum received receive(struct channel *channel, struct bytes *ret_octets, 
     return RECEIVED;
 }
 
-/* Form and rights of one message. Breaks the channel and closes fd when they are not as written. */
+/*
+ * Form and rights of one message. Breaks the channel and closes fd when they are not as written.
+ * False too for a message that only a newer version of the other end knows.
+ */
 static bool check(struct channel *channel, struct bytes octets, int fd, enum message_id *ret_id,
                   union message *ret_msg)
 {
     struct error why;
     enum message_id id;
 
-    if (!message_decode(octets, &id, ret_msg, &why)) {
+    if (!channel->decode(octets, &id, ret_msg, &why)) {
         (void)err_in(&why, "channel to %s.%u", process_of(channel->peer)->name, channel->peer_slot);
+    } else if (id == MESSAGE__COUNT) {
+        close_quietly(fd);
+        return false;
     } else if (!message_allowed(id, channel->peer, channel->own)) {
         (void)err_set(&why, REASON_MSG_MALFORMED, "%s may not send %s to %s",
                       process_of(channel->peer)->name, message_name(id),
@@ -431,6 +439,8 @@ struct channel *channel_new(struct ev_loop *loop, int fd, enum process_role own,
                                 .own = own,
                                 .peer = peer,
                                 .peer_slot = peer_slot,
+                                .table = message_table(),
+                                .decode = message_decode,
                                 .calls = calls,
                                 .context = context,
                                 .out = writer_new(MESSAGE_MAX),
@@ -471,4 +481,20 @@ enum process_role channel_peer(const struct channel *channel)
 uint32_t channel_peer_slot(const struct channel *channel)
 {
     return channel->peer_slot;
+}
+
+void channel_set_table(struct channel *channel, uint64_t table)
+{
+    channel->table = table;
+    channel->decode = table == message_table() ? message_decode : message_decode_other;
+}
+
+uint64_t channel_table(const struct channel *channel)
+{
+    return channel->table;
+}
+
+bool channel_same_table(const struct channel *channel)
+{
+    return channel->decode == message_decode;
 }

@@ -30,6 +30,15 @@ struct channel *
 channel_free(struct channel *channel); /* accepts NULL, returns NULL; drops the queue */
 enum process_role channel_peer(const struct channel *channel);
 uint32_t channel_peer_slot(const struct channel *channel);
+/*
+ * The other end's message_table, when it is another program than this one. With another table its
+ * messages may have more or fewer fields at their end, and those that we do not know are dropped.
+ * At first it is taken for ours.
+ */
+void channel_set_table(struct channel *channel, uint64_t table);
+uint64_t channel_table(const struct channel *channel);
+/* Whether both ends have the same table: what is encoded inside of its messages is as ours. */
+bool channel_same_table(const struct channel *channel);
 
 /*
  * Sends msg (the struct of id), with a duplicate of fd unless it is -1. False when the queue is

@@ -3,9 +3,10 @@
  * Messages between processes: the structs, the codec and the table of who may send what to whom,
  * all made from message_rows.h. Knows no sockets (ipc.h) and no meaning (the roles).
  *
- * Layout on the wire (docs/protocol.md, "Between processes"): u16 id, then the fields in order:
- * integers big-endian, FLAG one octet 0 or 1, ID 16 and HASH 32 octets, ADDRESS 16 octets, u16
- * port, u8 known, TEXT and BYTES u32 length and octets. Trailing octets are an error.
+ * Layout on the wire (docs/protocol.md, "Between processes"): u8 length and name, then the fields
+ * in order: integers big-endian, FLAG one octet 0 or 1, ID 16 and HASH 32 octets, ADDRESS 16
+ * octets, u16 port, u8 known, TEXT and BYTES u32 length and octets, REASON u8 length and name.
+ * Between processes of one version trailing octets are an error.
  */
 #include "common/address.h"
 #include "common/session_id.h"
@@ -91,6 +92,7 @@ enum message_id {
 #define MESSAGE_TYPE_ADDRESS struct address
 #define MESSAGE_TYPE_TEXT    struct bytes
 #define MESSAGE_TYPE_BYTES   struct bytes
+#define MESSAGE_TYPE_REASON  uint32_t
 
 /* struct message_open { uint64_t connection; ... } and so on */
 #define MESSAGE(ID, name, from, to, fds) struct message_##name {
@@ -121,6 +123,15 @@ size_t message_fds(enum message_id id);
 bool message_allowed(enum message_id id, enum process_role from, enum process_role to);
 /* msg: the struct of that id. A broken writer means that it is too large. */
 void message_encode(enum message_id id, const void *msg, struct writer *out);
-/* Borrows from `in`. Refuses unknown ids, short, long or unclean content with MSG_MALFORMED. */
+/* Borrows from `in`. Refuses unknown names, short, long or unclean content with MSG_MALFORMED. */
 bool message_decode(struct bytes in, enum message_id *ret_id, union message *ret_msg,
                     struct error *err) MUST_CHECK;
+/*
+ * The same for octets of another version of this program: fields that it does not have yet are
+ * zero, what it has more is passed over, a reason that we do not know is SYSTEM. *ret_id is
+ * MESSAGE__COUNT for a message that we do not know. Everything else is refused as above.
+ */
+bool message_decode_other(struct bytes in, enum message_id *ret_id, union message *ret_msg,
+                          struct error *err) MUST_CHECK;
+/* Names this program's table of messages: two processes with the same one have the same messages. */
+uint64_t message_table(void);

@@ -38,6 +38,7 @@ struct runner {
         int fd;
         enum process_role peer;
         uint32_t slot;
+        uint64_t table;
     } early[PEERS_MAX]; /* CHANNELs before START: nobody reads from them yet */
     size_t n_early;
     ev_timer drained;
@@ -179,10 +180,13 @@ static void channel_comes(struct runner *runner, const struct message_channel *m
     if (!runner->started) {
         runner->early[runner->n_early].fd = fd;
         runner->early[runner->n_early].peer = (enum process_role)msg->role;
+        runner->early[runner->n_early].table = msg->table;
         runner->early[runner->n_early++].slot = msg->slot;
         return;
     }
     channel = add_peer(runner, fd, (enum process_role)msg->role, msg->slot);
+    if (channel)
+        channel_set_table(channel, msg->table);
     if (channel && runner->calls->channel_up)
         runner->calls->channel_up(&runner->role, channel);
 }
@@ -295,8 +299,13 @@ static bool start(struct runner *runner, struct error *err)
     if (!close_sandbox(role, err))
         return false;
     runner->started = true;
-    for (size_t i = 0; i < runner->n_early; i++)
-        (void)add_peer(runner, runner->early[i].fd, runner->early[i].peer, runner->early[i].slot);
+    for (size_t i = 0; i < runner->n_early; i++) {
+        struct channel *channel =
+            add_peer(runner, runner->early[i].fd, runner->early[i].peer, runner->early[i].slot);
+
+        if (channel)
+            channel_set_table(channel, runner->early[i].table);
+    }
     if (runner->calls->start && !runner->calls->start(role, err))
         return false;
     for (size_t i = 0; runner->calls->channel_up && i < runner->n_early; i++) {
@@ -412,6 +421,10 @@ static void parent_message(void *context, struct channel *channel, enum message_
         break;
     case MESSAGE_FILE:
         file_comes(runner, &msg->file, fd);
+        break;
+    case MESSAGE_VERSION:
+        close_quietly(fd);
+        channel_set_table(channel, msg->version.table);
         break;
     case MESSAGE_START:
         close_quietly(fd);

@@ -231,7 +231,7 @@ void edge_world_go(int to, uint32_t generation, bool wait)
 
 static void send_channel(int to, enum process_role peer, int fd)
 {
-    struct message_channel msg = {.role = (uint8_t)peer, .slot = 0};
+    struct message_channel msg = {.role = (uint8_t)peer, .slot = 0, .table = message_table()};
 
     edge_world_send(to, MESSAGE_CHANNEL, &msg, fd);
     (void)close(fd);

@@ -179,6 +179,43 @@ static void test_attacks_close_the_channel(void **state)
     }
 }
 
+/* A decide that was upgraded under an edge that was not. */
+static void test_other_version(void **state)
+{
+    struct ev_loop *loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
+    struct end decide = make(loop);
+    AUTO(writer_clear) struct writer longer = writer_new(MESSAGE_MAX);
+    struct message_chains_done done = {.generation = 5};
+    size_t before = count_descriptors();
+    int fds[2];
+
+    (void)state;
+    message_encode(MESSAGE_CHAINS_DONE, &done, &longer);
+    writer_u32(&longer, 77);
+    pair(fds);
+    decide.channel = channel_new(loop, fds[0], PROCESS_DECIDE, PROCESS_EDGE, 0, &calls, &decide);
+    assert_true(channel_same_table(decide.channel));
+    channel_set_table(decide.channel, message_table() + 1);
+    assert_false(channel_same_table(decide.channel));
+    assert_true(channel_table(decide.channel) == message_table() + 1);
+    send_raw(fds[1], (struct bytes){(const uint8_t *)"\7FORGIVE", 8}, 1);
+    send_raw(fds[1], writer_bytes(&longer), 0);
+    turn(loop);
+    assert_int_equal(decide.n_downs, 0);
+    assert_int_equal(decide.n_messages, 1); /* the one that only they know is dropped */
+    assert_int_equal(decide.msg.chains_done.generation, 5);
+    assert_int_equal(count_descriptors(), before + 2);
+    /* As soon as both are of one version again, all is as strict as ever. */
+    channel_set_table(decide.channel, message_table());
+    send_raw(fds[1], writer_bytes(&longer), 0);
+    turn(loop);
+    assert_int_equal(decide.n_downs, 1);
+    assert_int_equal(decide.why.reason, REASON_MSG_MALFORMED);
+    close(fds[1]);
+    clear(&decide);
+    ev_loop_destroy(loop);
+}
+
 static void test_queue_is_bounded_and_keeps_order(void **state)
 {
     struct ev_loop *loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
@@ -317,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_and_descriptor_arrive),
         cmocka_unit_test(test_attacks_close_the_channel),
+        cmocka_unit_test(test_other_version),
         cmocka_unit_test(test_queue_is_bounded_and_keeps_order),
         cmocka_unit_test(test_descriptors_in_the_queue_are_closed),
         cmocka_unit_test(test_free_inside_of_a_message),

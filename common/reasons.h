@@ -121,6 +121,10 @@ REASON(IDENTITY_MISSING, FAULT, "the identity of the client did not come with it
 REASON(EDGE_LOST, FAULT, "the process that carried the connection was lost", "see the log")
 REASON(DECIDE_LOST, FAULT, "the process that decides was lost", "see the log")
 REASON(DRAINED, ALLOW, "the gateway is shutting down", "")
+REASON(NO_HOST, DENY, "the directory has no such host", "cn and ipHostNumber of the host's entry")
+REASON(HOST_ADDRESS, DENY, "the address of the host may not be used",
+       "ipHostNumber of the host's entry; service option host_networks")
+REASON(HOST_CHANGED, DENY, "the host has another address now", "gatewayctl explain ID")
 /* What we need and do not have */
 REASON(AUDIT_UNAVAILABLE, FAULT, "no audit record can be written",
        "free disk space in the audit directory")

@@ -38,6 +38,8 @@ static const struct stage stages[] = {
      .deadline_ms = STAGE_AT_ONCE, .run = decide_locks},
     {.name = "account", .role = PROCESS_DECIDE, .in = "struct identity", .out = "struct account", .judge = true,
      .deadline_ms = STAGE_AT_ONCE, .run = decide_account},
+    {.name = "host", .role = PROCESS_DECIDE, .in = "server name", .out = "addresses of a registered host", .judge = true,
+     .deadline_ms = STAGE_AT_ONCE, .run = decide_host},
     {.name = "policy", .role = PROCESS_DECIDE, .in = "struct account", .out = "struct policy_decision", .judge = true,
      .deadline_ms = STAGE_AT_ONCE, .run = decide_policy},
     /* The commit of the record and the upstream connect run side by side; both must be done. */

@@ -24,16 +24,16 @@ struct walk {
     } * seen, *todo;
 };
 
-static void name_add(struct affected *affected, struct bytes name)
+static void name_add(struct affected_name **names, struct bytes name)
 {
     struct affected_name *found;
 
-    HASH_FIND(hh, affected->names, name.at, name.len, found);
+    HASH_FIND(hh, *names, name.at, name.len, found);
     if (found || name.len == 0 || memchr(name.at, '\0', name.len))
         return;
     found = memory_new(1, sizeof(*found) + name.len + 1);
     memcpy(found->name, name.at, name.len);
-    HASH_ADD_KEYPTR(hh, affected->names, found->name, name.len, found);
+    HASH_ADD_KEYPTR(hh, *names, found->name, name.len, found);
 }
 
 static void names_of_user(struct affected *affected, const struct replica *replica,
@@ -42,7 +42,7 @@ static void names_of_user(struct affected *affected, const struct replica *repli
     struct entry_values names = entry_role(&replica->attributes, user, ROLE_USER_NAME);
 
     for (size_t i = 0; i < names.n; i++)
-        name_add(affected, values_get(names, i));
+        name_add(&affected->names, values_get(names, i));
 }
 
 static void names_of_list(struct affected *affected, const struct replica *replica,
@@ -294,6 +294,13 @@ void affected_add(struct affected *affected, const struct replica *replica,
 {
     struct adding adding = {affected, replica, {NULL, NULL}};
 
+    if (entry->kind == REPLICA_HOST) {
+        struct entry_values names = entry_role(&replica->attributes, entry, ROLE_HOST_NAME);
+
+        for (size_t i = 0; i < names.n; i++)
+            name_add(&affected->hosts, values_get(names, i));
+        return;
+    }
     if (entry->kind == REPLICA_USER) {
         add_user(affected, replica, entry, other);
         return;
@@ -308,14 +315,22 @@ void affected_add(struct affected *affected, const struct replica *replica,
     walk_clear(&adding.walk);
 }
 
-void affected_report(struct affected *affected, const struct replica_affected *to)
+static void report(struct affected_name **names, void (*each)(void *context, const char *name),
+                   void *context)
 {
     struct affected_name *at, *next;
 
-    HASH_ITER(hh, affected->names, at, next)
+    HASH_ITER(hh, *names, at, next)
     {
-        to->user(to->context, at->name);
-        HASH_DEL(affected->names, at);
+        if (each)
+            each(context, at->name);
+        HASH_DEL(*names, at);
         free(at);
     }
+}
+
+void affected_report(struct affected *affected, const struct replica_affected *to)
+{
+    report(&affected->names, to->user, to->context);
+    report(&affected->hosts, to->host, to->context);
 }

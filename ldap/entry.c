@@ -95,7 +95,7 @@ static enum replica_kind kind_of(const struct attributes *attributes,
                                  const struct replica_record *record)
 {
     const struct schema *schema = attributes->schema;
-    bool group = false;
+    bool group = false, host = false;
 
     for (size_t i = 0; i < record->n_values; i++) {
         const struct replica_value *value = &record->values[i];
@@ -105,8 +105,10 @@ static enum replica_kind kind_of(const struct attributes *attributes,
             return REPLICA_USER;
         for (size_t c = 0; c < SCHEMA_CLASSES_MAX && schema->group_classes[c]; c++)
             group = group || text_equal_nocase(value->value, bytes_of(schema->group_classes[c]));
+        host = host || (schema->host_class &&
+                        text_equal_nocase(value->value, bytes_of(schema->host_class)));
     }
-    return group ? REPLICA_GROUP : REPLICA_OTHER;
+    return group ? REPLICA_GROUP : host ? REPLICA_HOST : REPLICA_OTHER;
 }
 
 struct kept {

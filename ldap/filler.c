@@ -281,18 +281,16 @@ static bool apply(struct filler *filler, enum feed_absent absent, struct error *
     struct applying applying = {filler, writer_new((size_t)REPLICA_ENTRY_MAX * 2)};
     struct uuid_item *at, *next;
 
-    if (replica_count(filler->replica, REPLICA_USER) +
-            replica_count(filler->incoming, REPLICA_USER) >
-        REPLICA_ENTRIES_MAX)
+    if (replica_size(filler->replica) + replica_size(filler->incoming) > REPLICA_ENTRIES_MAX)
         return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "too many entries");
-    for (enum replica_kind kind = REPLICA_USER; kind <= REPLICA_GROUP; kind++)
+    for (enum replica_kind kind = REPLICA_USER; kind <= REPLICA_HOST; kind++)
         replica_each(filler->replica, kind, vanishing_each, &vanishing);
     HASH_ITER(hh, gone.items, at, next)
     {
         remove_now(filler, &at->uuid);
     }
     set_clear(&gone);
-    for (enum replica_kind kind = REPLICA_USER; kind <= REPLICA_GROUP; kind++)
+    for (enum replica_kind kind = REPLICA_USER; kind <= REPLICA_HOST; kind++)
         replica_each(filler->incoming, kind, apply_each, &applying);
     writer_clear(&applying.change);
     return true;

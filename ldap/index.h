@@ -12,6 +12,7 @@ enum index_space {
     INDEX_MEMBER_NAME, /* groups by the login name of a member */
     INDEX_GROUP_NAME,  /* groups by name */
     INDEX_GROUP_GID,   /* groups by gid */
+    INDEX_HOST_NAME,   /* hosts by name */
     INDEX_VALUE = 16,  /* users by the value of an attribute: INDEX_VALUE + attribute number */
 };
 

@@ -57,6 +57,8 @@ static char *filter_new(const struct schema *schema)
     writer_printf(&out, "(|(%s=%s)", class, schema->user_class);
     for (size_t i = 0; i < SCHEMA_CLASSES_MAX && schema->group_classes[i]; i++)
         writer_printf(&out, "(%s=%s)", class, schema->group_classes[i]);
+    if (schema->host_class)
+        writer_printf(&out, "(%s=%s)", class, schema->host_class);
     writer_text(&out, ")");
     return memory_text(writer_bytes(&out));
 }
@@ -151,6 +153,10 @@ static void index_entry(struct replica *replica, index_change *change,
                 index_values(replica, change, INDEX_VALUE + (unsigned)i, entry, (uint8_t)i);
         return;
     }
+    if (entry->kind == REPLICA_HOST) {
+        index_role(replica, change, INDEX_HOST_NAME, entry, ROLE_HOST_NAME);
+        return;
+    }
     index_role(replica, change, INDEX_GROUP_NAME, entry, ROLE_GROUP_NAME);
     index_role(replica, change, INDEX_GROUP_GID, entry, ROLE_GROUP_GID);
     index_role(replica, change, INDEX_MEMBER_NAME, entry, ROLE_MEMBER_NAME);
@@ -195,8 +201,8 @@ static struct replica_entry *find_uuid(const struct replica *replica,
 static void replace(struct replica *replica, struct replica_entry *old, struct replica_entry *entry,
                     const struct replica_affected *to)
 {
-    struct affected affected = {NULL};
-    bool tell = to && to->user;
+    struct affected affected = {NULL, NULL};
+    bool tell = to && (to->user || to->host);
 
     if (old && tell)
         affected_add(&affected, replica, old, entry);
@@ -219,15 +225,14 @@ bool replica_put(struct replica *replica, const struct replica_record *record,
 
     if (!entry_new(&replica->attributes, record, &entry, err))
         return false;
-    if (entry->kind == REPLICA_OTHER) { /* no longer a user or group: gone for us */
+    if (entry->kind == REPLICA_OTHER) { /* no longer of a kind that we keep: gone for us */
         if (old)
             replace(replica, old, NULL, affected);
         return true;
     }
     if (old && entry_equal(old, entry))
         return true;
-    if (!old && replica_count(replica, REPLICA_USER) + replica_count(replica, REPLICA_GROUP) >=
-                    REPLICA_ENTRIES_MAX)
+    if (!old && replica_size(replica) >= REPLICA_ENTRIES_MAX)
         return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "more than %d entries",
                        REPLICA_ENTRIES_MAX);
     replace(replica, old, STEAL(entry), affected);
@@ -347,6 +352,15 @@ const struct replica_entry *replica_find_uuid(const struct replica *replica,
 size_t replica_count(const struct replica *replica, enum replica_kind kind)
 {
     return replica->counts[kind];
+}
+
+size_t replica_size(const struct replica *replica)
+{
+    size_t n = 0;
+
+    for (size_t kind = 0; kind < REPLICA_KIND__COUNT; kind++)
+        n += replica->counts[kind];
+    return n;
 }
 
 void replica_each(const struct replica *replica, enum replica_kind kind,

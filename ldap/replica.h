@@ -1,31 +1,32 @@
 #pragma once
 /*
- * Replica: the directory's users and groups in memory, with indexes, closure of nested groups and
- * account states. Pure: no I/O, no clock, no libldap; what fills it is a feed (ldap/directory.h, an
- * LDIF file, a snapshot). Directory strings are untrusted: nothing leaves as an account unchecked.
- * Out of memory aborts (callers are supervised, or a command). Not thread-safe.
+ * Replica: the directory's users, groups and hosts in memory, with indexes, closure of nested
+ * groups and account states. Pure: no I/O, no clock, no libldap; what fills it is a feed
+ * (ldap/directory.h, an LDIF file, a snapshot). Directory strings are untrusted: nothing leaves as
+ * an account unchecked. Out of memory aborts (callers are supervised, or a command). Not
+ * thread-safe.
  */
 #include "common/error.h"
 #include "common/writer.h"
 #include "ldap/local_names.h"
 
 enum {
-    REPLICA_DN_MAX = 2048,         /* octets of a DN; our choice, real ones have 60-120 */
-    REPLICA_VALUE_MAX = 64 * 1024, /* octets of one value (a certificate is the largest we use) */
-    REPLICA_ENTRY_MAX = 32 << 20,  /* octets of one entry: a group of 300,000 members */
-    REPLICA_VALUES_MAX = 1000000,  /* values of one entry */
-    REPLICA_ENTRIES_MAX = 2000000, /* entries of a replica */
-    REPLICA_EXTRA_MAX = 32,        /* attributes kept beyond the table in schemas.c */
-    REPLICA_ATTRIBUTE_MAX = 64,    /* octets of an attribute name */
-    REPLICA_GROUP_DEPTH_MAX = 32,  /* nesting; deeper is GROUP_LIMIT, never a partial list */
-    REPLICA_GROUPS_MAX = 10000,    /* groups of one account, likewise */
-    REPLICA_GROUP_NAME_MAX = 256,  /* octets of a group name in policies; NSS takes fewer */
-    REPLICA_NAME_MAX = 32,         /* octets of a login name (utmp) */
+    REPLICA_DN_MAX = 2048,           /* octets of a DN; our choice, real ones have 60-120 */
+    REPLICA_VALUE_MAX = 64 * 1024,   /* octets of one value (a certificate is the largest we use) */
+    REPLICA_ENTRY_MAX = 32 << 20,    /* octets of one entry: a group of 300,000 members */
+    REPLICA_VALUES_MAX = 1000000,    /* values of one entry */
+    REPLICA_ENTRIES_MAX = 2000000,   /* entries of a replica */
+    REPLICA_EXTRA_MAX = 32,          /* attributes kept beyond the table in schemas.c */
+    REPLICA_ATTRIBUTE_MAX = 64,      /* octets of an attribute name */
+    REPLICA_GROUP_DEPTH_MAX = 32,    /* nesting; deeper is GROUP_LIMIT, never a partial list */
+    REPLICA_GROUPS_MAX = 10000,      /* groups of one account, likewise */
+    REPLICA_GROUP_NAME_MAX = 256,    /* octets of a group name in policies; NSS takes fewer */
+    REPLICA_NAME_MAX = 32,           /* octets of a login name (utmp) */
 };
 #define REPLICA_SNAPSHOT_MAX ((size_t)1 << 30) /* octets of an encoded replica */
 #define REPLICA_NEVER        INT64_MAX         /* a time that does not come */
 
-enum replica_kind { REPLICA_OTHER, REPLICA_USER, REPLICA_GROUP, REPLICA_KIND__COUNT };
+enum replica_kind { REPLICA_OTHER, REPLICA_USER, REPLICA_GROUP, REPLICA_HOST, REPLICA_KIND__COUNT };
 
 struct replica;
 struct replica_entry; /* borrowed from the replica until its next put, remove, apply or free */
@@ -60,6 +61,8 @@ struct replica_record {
 struct replica_affected {
     void (*user)(void *context, const char *name); /* may be NULL */
     void *context;
+    void (*host)(void *context,
+                 const char *name); /* of a host entry that has changed; may be NULL */
 };
 
 struct account_group {
@@ -142,6 +145,7 @@ bool replica_group(const struct replica *replica, const struct replica_entry *en
  * group is a name for policies and nothing else. */
 bool replica_group_is_local(const struct replica *replica, const struct replica_entry *entry);
 size_t replica_count(const struct replica *replica, enum replica_kind kind);
+size_t replica_size(const struct replica *replica); /* entries of all kinds */
 /* Every entry of the kind, until `each` returns false. It must not change the replica. */
 void replica_each(const struct replica *replica, enum replica_kind kind,
                   bool (*each)(void *context, const struct replica_entry *entry), void *context);

@@ -9,7 +9,8 @@
 #include "common/reader.h"
 
 enum { CHANGE_PUT = 1, CHANGE_REMOVE = 2 };
-#define SNAPSHOT_MAGIC 0x47575231u /* "GWR1" */
+/* "GWR2". "GWR1" had no hosts: with its cookie a server would never send them. */
+#define SNAPSHOT_MAGIC 0x47575232u
 
 /* --- entries --- */
 
@@ -133,7 +134,7 @@ bool replica_apply(struct replica *replica, struct bytes change,
 /* --- everything --- */
 
 /*
- * replica := u32 "GWR1", block16 schema, u64 as_of_ms, u8 extras, extras * block16 attribute,
+ * replica := u32 "GWR2", block16 schema, u64 as_of_ms, u8 extras, extras * block16 attribute,
  * u32 entries, entries * entry
  */
 void replica_encode(const struct replica *replica, struct writer *out)
@@ -144,8 +145,7 @@ void replica_encode(const struct replica *replica, struct writer *out)
     writer_u8(out, (uint8_t)replica->options.n_extra);
     for (size_t i = 0; i < replica->options.n_extra; i++)
         writer_block16(out, bytes_of(replica->options.extra[i]));
-    writer_u32(out, (uint32_t)(replica_count(replica, REPLICA_USER) +
-                               replica_count(replica, REPLICA_GROUP)));
+    writer_u32(out, (uint32_t)replica_size(replica));
     for (size_t kind = 0; kind < REPLICA_KIND__COUNT; kind++)
         for (const struct replica_entry *entry = replica->first[kind]; entry; entry = entry->next)
             entry_encode(replica, entry, out);
@@ -213,13 +213,13 @@ static bool decode_one(struct replica_decoder *decoder, struct error *err)
 {
     struct replica *replica = decoder->replica;
     struct replica_record record = entry_decode(&decoder->reader, &decoder->values);
-    size_t before = replica_count(replica, REPLICA_USER) + replica_count(replica, REPLICA_GROUP);
+    size_t before = replica_size(replica);
 
     if (!reader_ok(&decoder->reader))
         return err_set(err, REASON_MSG_MALFORMED, "a snapshot ends too early");
     if (!replica_put(replica, &record, NULL, err))
         return err_in(err, "snapshot");
-    if (replica_count(replica, REPLICA_USER) + replica_count(replica, REPLICA_GROUP) != before + 1)
+    if (replica_size(replica) != before + 1)
         return err_set(err, REASON_MSG_MALFORMED, "a snapshot with an entry twice or of no use");
     return true;
 }

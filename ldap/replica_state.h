@@ -29,7 +29,8 @@ void closure_clear(struct closure *closure);
 /* --- affected.c ------------------------------------------------------------------------------ */
 struct affected_name;
 struct affected {
-    struct affected_name *names;
+    struct affected_name *names; /* of users */
+    struct affected_name *hosts;
 };
 /*
  * Adds the users whose account may depend on the entry as the replica is now. other: the version

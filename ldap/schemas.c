@@ -13,16 +13,19 @@
     [ROLE_GECOS] = "gecos", [ROLE_COMMON_NAME] = "cn", [ROLE_CREATED] = "createTimestamp",         \
     [ROLE_GROUP_NAME] = "cn", [ROLE_GROUP_GID] = "gidNumber", [ROLE_MEMBER_NAME] = "memberUid",    \
     [ROLE_EXPIRE_DAYS] = "shadowExpire", [ROLE_LOCKED_TIME] = "pwdAccountLockedTime",              \
-    [ROLE_LOCK_FLAG] = "nsAccountLock"
+    [ROLE_LOCK_FLAG] = "nsAccountLock", [ROLE_HOST_NAME] = "cn",                                   \
+    [ROLE_HOST_ADDRESS] = "ipHostNumber"
 
 static const struct schema schemas[] = {
     {.name = "rfc2307",
      .user_class = "posixAccount",
      .group_classes = {"posixGroup"},
+     .host_class = "ipHost",
      .attributes = {POSIX_ATTRIBUTES}},
     {.name = "rfc2307bis",
      .user_class = "posixAccount",
      .group_classes = {"posixGroup", "groupOfNames", "groupOfUniqueNames", "groupOfMembers"},
+     .host_class = "ipHost",
      .attributes =
          {POSIX_ATTRIBUTES, [ROLE_MEMBER_DN] = "member", [ROLE_MEMBER_DN_UID] = "uniqueMember"}},
 };
@@ -33,7 +36,7 @@ static const enum attribute_match role_matches[ROLE__COUNT] = {
     [ROLE_SHELL] = MATCH_EXACT,          [ROLE_CREATED] = MATCH_EXACT,
     [ROLE_MEMBER_NAME] = MATCH_EXACT,    [ROLE_MEMBER_DN] = MATCH_DN,
     [ROLE_MEMBER_DN_UID] = MATCH_DN_UID, [ROLE_EXPIRE_DAYS] = MATCH_EXACT,
-    [ROLE_LOCKED_TIME] = MATCH_EXACT,
+    [ROLE_LOCKED_TIME] = MATCH_EXACT,    [ROLE_HOST_ADDRESS] = MATCH_EXACT,
 };
 
 /* Attributes that mappings may name and that do not compare as caseIgnoreMatch. */

@@ -32,6 +32,8 @@ enum attribute_role {
     ROLE_EXPIRE_DAYS,
     ROLE_LOCKED_TIME,
     ROLE_LOCK_FLAG,
+    ROLE_HOST_NAME,
+    ROLE_HOST_ADDRESS,
     ROLE__COUNT
 };
 
@@ -41,6 +43,7 @@ struct schema {
     const char *name;
     const char *user_class;
     const char *group_classes[SCHEMA_CLASSES_MAX]; /* up to the first NULL */
+    const char *host_class;                        /* NULL: the schema has none */
     const char *attributes[ROLE__COUNT];           /* NULL: the schema has none */
 };
 

@@ -6,6 +6,7 @@
 #include "gatewayd/decide/connect.h"
 
 #include "gatewayd/decide/decide.h"
+#include "gatewayd/decide/hosts.h"
 #include "gatewayd/decide/proxy_send.h"
 #include "gatewayd/decide/stages.h"
 
@@ -58,12 +59,53 @@ static enum stage_result nowhere(struct session *session, const struct config_se
                   writer_ok(&why) ? (const char *)why.at : "none of the names has an address");
 }
 
+/* The addresses of the host as they are at this moment; the dial takes references of its own. */
+static bool find_host(struct session *session, uint16_t port, struct dial_request *request,
+                      struct target **at, struct error *err)
+{
+    struct replica_host host;
+    char where[ADDRESS_TEXT_MAX];
+
+    if (!hosts_find(session, &host, err))
+        return false;
+    for (; request->n < host.n; request->n++) {
+        host.addresses[request->n].port = port;
+        address_format_port(&host.addresses[request->n], where);
+        at[request->n] = targets_get(request->targets, where);
+    }
+    request->at = at;
+    return true;
+}
+
+static enum stage_result begin(struct session *session, const struct dial_request *request)
+{
+    char why[DIAL_WHY_MAX + 1];
+
+    session->dial = dial_begin(request, why);
+    return session->dial ? STAGE_WAIT : refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+}
+
+static enum stage_result dial_host(struct session *session, uint16_t port,
+                                   struct dial_request *request)
+{
+    struct target *at[REPLICA_HOST_ADDRESSES_MAX];
+    enum stage_result result;
+    struct error err;
+
+    if (!find_host(session, port, request, at, &err))
+        return refuse(session, err.reason, err.detail);
+    result = begin(session, request);
+    for (size_t i = 0; i < request->n; i++)
+        target_unref(at[i]);
+    return result;
+}
+
 static enum stage_result dial(struct session *session, const struct config_service *service)
 {
     struct decide *decide = session->decide;
     AUTO(writer_clear) struct writer header = writer_new(2 * PROXY_HEADER_MAX);
-    char why[DIAL_WHY_MAX + 1];
     struct error err;
+    uint16_t port;
     struct dial_request request = {.loop = decide->loop,
                                    .targets = pools_targets(decide->pools),
                                    .upstreams = decide->upstreams,
@@ -75,11 +117,12 @@ static enum stage_result dial(struct session *session, const struct config_servi
     if (service->send_proxy == CONFIG_PROXY_V2 && !make_header(session, &header, &err))
         return refuse(session, err.reason, err.detail);
     request.header = writer_bytes(&header);
+    if (hosts_are_meant(service, &port))
+        return dial_host(session, port, &request);
     request.n = pools_of_service(decide->pools, service->title, &request.at);
     if (request.n == 0)
         return nowhere(session, service);
-    session->dial = dial_begin(&request, why);
-    return session->dial ? STAGE_WAIT : refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+    return begin(session, &request);
 }
 
 enum stage_result decide_connect(void *context)
@@ -110,7 +153,7 @@ void connect_leave(struct session *session)
     if (!session->target)
         return;
     session->target->n_sessions--;
-    targets_drop(pools_targets(session->decide->pools), session->target);
+    target_unref(session->target);
     session->target = NULL;
 }
 

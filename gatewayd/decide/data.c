@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "gatewayd/decide/data_policy.h"
+#include "gatewayd/decide/hosts.h"
 #include "gatewayd/shared/local_names_read.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/xalloc.h"
@@ -65,10 +66,16 @@ static void affected_user(void *context, const char *user)
     reevaluate_user(context, user, CAUSE_DIRECTORY);
 }
 
+static void affected_host(void *context, const char *host)
+{
+    hosts_changed(context, host);
+}
+
 /* A replica that misses a change is none: a new decide gets a whole one. */
 static void apply(struct decide *decide, struct bytes octets)
 {
-    struct replica_affected affected = {.user = affected_user, .context = decide};
+    struct replica_affected affected = {
+        .user = affected_user, .context = decide, .host = affected_host};
     struct error err;
 
     if (!replica_apply(decide->replica, octets, &affected, &err))

@@ -28,6 +28,7 @@ struct decide_counters {
 };
 
 struct data;
+struct hosts;
 struct resume;
 struct late_answer;
 struct reevaluate;
@@ -59,6 +60,7 @@ struct decide {
     struct locks *locks; /* NULL: no file was given */
     struct upstreams *upstreams;
     struct pools *pools;
+    struct hosts *hosts; /* hosts.h */
     struct local_server *pam, *control;
     int pam_fd, control_fd; /* until the servers have them */
     struct data *data;

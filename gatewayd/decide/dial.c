@@ -209,7 +209,7 @@ struct dial *dial_free(struct dial *dial)
         return NULL;
     leave(dial);
     for (size_t i = 0; i < dial->request.n; i++)
-        targets_drop(dial->request.targets, dial->request.at[i]);
+        target_unref(dial->request.at[i]);
     free((void *)dial->request.at);
     free((void *)dial->request.header.at);
     free((char *)dial->request.run_dir);

@@ -247,6 +247,11 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+bool judge_is_stale(const struct session *session)
+{
+    return is_stale(session, directory_age_ms(session->decide));
+}
+
 /* When the service ends a session that began so. */
 static int64_t longest_s(const struct session *session, const struct config_service *service)
 {

@@ -7,5 +7,7 @@
 
 /* Judges the session as it is now: sets reason, detail, rule, account, valid_until_s. */
 void judge_session(struct session *session);
+/* Whether the directory has not been heard for longer than its options allow. */
+bool judge_is_stale(const struct session *session);
 /* Takes over what a CHAINS message says of the session's chain. */
 void judge_take_chains(struct session *session, const struct message_chains *chains);

@@ -139,11 +139,11 @@ static void add_upstream(struct pools *pools, struct pool *pool, const char *tex
     }
 }
 
-static void free_pools(struct pools *pools, struct pool *at, size_t n)
+static void free_pools(struct pool *at, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < at[i].n; k++)
-            targets_drop(pools->targets, at[i].at[k]);
+            target_unref(at[i].at[k]);
     free(at);
 }
 
@@ -161,7 +161,7 @@ static void fill_pools(struct pools *pools)
         for (size_t k = 0; k < config->service[i].upstream.n; k++)
             add_upstream(pools, &pools->at[i], config->service[i].upstream.at[k]);
     }
-    free_pools(pools, before, n_before);
+    free_pools(before, n_before);
 }
 
 static const struct pool *find_pool(const struct pools *pools, const char *service)
@@ -267,11 +267,11 @@ static void want_check(struct pools *pools, struct target *target, int64_t inter
     check->wanted = target->checked = true;
 }
 
-static void free_check(struct pools *pools, struct check *check)
+static void free_check(struct check *check)
 {
     upstream_cancel(&check->attempt);
     check->target->checked = false;
-    targets_drop(pools->targets, check->target);
+    target_unref(check->target);
     free(check);
 }
 
@@ -287,7 +287,7 @@ static void drop_checks(struct pools *pools, bool all)
             continue;
         }
         *at = check->next;
-        free_check(pools, check);
+        free_check(check);
     }
 }
 
@@ -412,7 +412,7 @@ struct pools *pools_free(struct pools *pools)
     if (!pools)
         return NULL;
     drop_checks(pools, true);
-    free_pools(pools, pools->at, pools->n);
+    free_pools(pools->at, pools->n);
     HASH_ITER(hh, pools->names, name, next)
     {
         drop_name(pools, name);

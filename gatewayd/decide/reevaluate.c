@@ -180,14 +180,22 @@ static void end_all(struct reevaluate *reevaluate)
     }
 }
 
-/* A change of one account in the directory is meant, however many sessions that account holds: else
- * twenty connections would shield their owner. */
-static bool is_one_account(const struct reevaluate *reevaluate)
+static bool has_lost_host(const struct session *session)
 {
-    const struct session *session;
+    return session->reason == REASON_NO_HOST || session->reason == REASON_HOST_ADDRESS ||
+           session->reason == REASON_HOST_CHANGED;
+}
+
+/* A change of one account or host in the directory is meant, however many sessions that account
+ * holds: else twenty connections would shield their owner. */
+static bool is_one_entry(const struct reevaluate *reevaluate)
+{
+    const struct session *first = reevaluate->doomed, *session;
 
     DL_FOREACH2(reevaluate->doomed, session, due_next)
-    if ((session->causes & CAUSE_POLICY) || strcmp(session->user, reevaluate->doomed->user) != 0)
+    if ((session->causes & CAUSE_POLICY) || (strcmp(session->user, first->user) != 0 &&
+                                             !(has_lost_host(session) && has_lost_host(first) &&
+                                               bytes_equal(session->open.sni, first->open.sni))))
         return false;
     return true;
 }
@@ -198,7 +206,7 @@ static bool is_accident(const struct reevaluate *reevaluate, size_t *ret_live)
     int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
 
     *ret_live = 0;
-    if (reevaluate->n_doomed <= GUARD_LEAST || is_one_account(reevaluate))
+    if (reevaluate->n_doomed <= GUARD_LEAST || is_one_entry(reevaluate))
         return false;
     *ret_live = sessions_count_live(reevaluate->decide->sessions);
     return reevaluate->n_doomed > *ret_live * (size_t)percent / 100;

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "gatewayd/decide/data.h"
+#include "gatewayd/decide/hosts.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <fcntl.h>
@@ -31,6 +32,7 @@ void *decide_create(struct role *role)
     decide->pam_fd = decide->control_fd = -1;
     decide->upstreams = upstreams_new();
     decide->pools = pools_new(decide);
+    decide->hosts = hosts_new(decide);
     decide->identities = identity_cache_new(DECIDE_IDENTITIES_MAX);
     decide->sessions = sessions_new();
     decide->data = data_new(decide);
@@ -370,6 +372,7 @@ void decide_destroy(struct decide *decide)
     (void)locks_free(decide->locks);
     (void)identity_cache_free(decide->identities);
     (void)pools_free(decide->pools);
+    (void)hosts_free(decide->hosts);
     (void)upstreams_free(decide->upstreams);
     (void)registry_free(decide->registry);
     free(decide);

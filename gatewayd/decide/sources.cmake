@@ -6,5 +6,5 @@ list(APPEND GATEWAYD_SOURCES decide/attributes.c decide/control_locks.c decide/c
     decide/pam_requests.c decide/proc.c decide/proxy_send.c decide/records.c decide/reevaluate.c
     decide/registry.c decide/resume.c decide/session.c decide/session_filter.c decide/sessions.c
     decide/setup.c decide/stages.c decide/status.c decide/strangers.c decide/upstream.c decide/whoami.c)
-list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/pools.c decide/targets.c)
+list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decide/pools.c decide/targets.c)
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)

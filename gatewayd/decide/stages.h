@@ -12,6 +12,7 @@ enum stage_result decide_chain(void *session);
 enum stage_result decide_identity(void *session);
 enum stage_result decide_locks(void *session);
 enum stage_result decide_account(void *session);
+enum stage_result decide_host(void *session);
 enum stage_result decide_policy(void *session);
 enum stage_result decide_record(void *session);
 enum stage_result decide_connect(void *session);

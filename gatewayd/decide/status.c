@@ -67,9 +67,10 @@ static json_t *directory_json(const struct decide *decide)
     if (!decide_directory(decide))
         return json_null();
     json = json_pack(
-        "{s:s,s:I,s:I}", "state", reason_name(decide->directory_state), "users",
+        "{s:s,s:I,s:I,s:I}", "state", reason_name(decide->directory_state), "users",
         (json_int_t)(decide->replica ? replica_count(decide->replica, REPLICA_USER) : 0), "groups",
-        (json_int_t)(decide->replica ? replica_count(decide->replica, REPLICA_GROUP) : 0));
+        (json_int_t)(decide->replica ? replica_count(decide->replica, REPLICA_GROUP) : 0), "hosts",
+        (json_int_t)(decide->replica ? replica_count(decide->replica, REPLICA_HOST) : 0));
     (void)json_object_set_new(json, "server", text_json(decide->directory_server));
     (void)json_object_set_new(json, "age_s",
                               age_ms == INT64_MAX ? json_null() : json_integer(age_ms / 1000));

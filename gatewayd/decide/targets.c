@@ -80,10 +80,10 @@ struct target *target_ref(struct target *target)
     return target;
 }
 
-void targets_drop(struct targets *targets, struct target *target)
+void target_unref(struct target *target)
 {
-    if (--target->n_refs == 0 && !target->down)
-        forget(targets, target);
+    if (--target->n_refs == 0)
+        target->left_ms = clock_monotonic_ms();
 }
 
 void targets_sweep(struct targets *targets, int64_t now_ms)
@@ -92,7 +92,7 @@ void targets_sweep(struct targets *targets, int64_t now_ms)
 
     HASH_ITER(hh, targets->by_where, target, next)
     {
-        if (target->n_refs == 0 && now_ms > target->retry_ms + TARGET_REMEMBERED_MS)
+        if (target->n_refs == 0 && now_ms > target->left_ms + TARGET_REMEMBERED_MS)
             forget(targets, target);
     }
 }

@@ -11,7 +11,7 @@ enum {
     TARGETS_PER_SERVICE_MAX = 64, /* 32 upstreams, some of them names with several addresses */
     TARGET_PAUSE_MIN_MS = 1000,   /* after the first failure ... */
     TARGET_PAUSE_MAX_MS = 30000,  /* ... doubled up to this */
-    TARGET_REMEMBERED_MS = 60000, /* a failure of a place that no one has named since */
+    TARGET_REMEMBERED_MS = 60000, /* what a place has done that no one has named since */
 };
 
 struct target {
@@ -22,6 +22,7 @@ struct target {
     bool down;
     bool checked;               /* checks bring it back; else the first connection after retry_ms */
     int64_t since_ms;           /* time of day of the last change; 0: it has never failed */
+    int64_t left_ms;            /* monotonic; when the last reference went */
     int64_t retry_ms, pause_ms; /* monotonic; how long it is left alone */
     char why[ERROR_DETAIL_MAX]; /* of the last failure */
     UT_hash_handle hh;
@@ -36,8 +37,9 @@ struct target *targets_get(struct targets *targets, const char *where);
 struct target *targets_find(const struct targets *targets, uint64_t key);
 uint64_t target_key(const struct target *target);
 struct target *target_ref(struct target *target);
-/* Gives a reference back. A place that nobody names is forgotten, a failure only after a while. */
-void targets_drop(struct targets *targets, struct target *target);
+/* Gives a reference back. A place that nobody names is forgotten after a while: whose turn it is
+ * among the addresses of a host, and what has failed, holds beyond one session. */
+void target_unref(struct target *target);
 void targets_sweep(struct targets *targets, int64_t now_ms);
 
 /* It did not answer, or did. Each change is logged once. */

@@ -223,59 +223,6 @@ static void check_proxies(struct config_loading *loading)
     }
 }
 
-static void upstream_error(struct config_loading *loading, size_t i, const char *option,
-                           const char *what)
-{
-    config_found(loading, config_option_place(loading, "service", i, option), REASON_CONFIG_VALUE,
-                 "%s", what);
-}
-
-/* What an upstream of that kind cannot do. */
-static void check_upstream_kind(struct config_loading *loading, size_t i,
-                                const struct config_upstream *upstream)
-{
-    const struct config_service *service = &loading->config->service[i];
-
-    switch (upstream->kind) {
-    case CONFIG_UPSTREAM_SPAWN:
-        check_reference(loading, config_option_place(loading, "service", i, "upstream"), "upstream",
-                        upstream->rest, "spawn");
-        if (service->send_proxy != CONFIG_PROXY_OFF)
-            upstream_error(loading, i, "send_proxy",
-                           "send_proxy: a spawn: upstream takes no PROXY header");
-        break;
-    case CONFIG_UPSTREAM_UNIX:
-        break;
-    case CONFIG_UPSTREAM_HOST:
-        upstream_error(loading, i, "upstream", "upstream: there is no host registry");
-        break;
-    case CONFIG_UPSTREAM_TCP:
-    case CONFIG_UPSTREAM_NAME:
-        if (service->confirm == CONFIG_CONFIRM_PAM)
-            upstream_error(
-                loading, i, "confirm",
-                "confirm = \"pam\" needs an upstream unix: or spawn:, whose peer can be known");
-        break;
-    }
-}
-
-static void check_upstream(struct config_loading *loading, size_t i, size_t k)
-{
-    const struct config_list *list = &loading->config->service[i].upstream;
-    struct config_place place = config_option_place(loading, "service", i, "upstream");
-    struct config_upstream upstream;
-    struct error err;
-
-    for (size_t j = 0; j < k; j++)
-        if (strcmp(list->at[j], list->at[k]) == 0)
-            config_found(loading, place, REASON_CONFIG_VALUE, "upstream %s is given twice",
-                         list->at[k]);
-    if (config_upstream_parse(list->at[k], &upstream, &err))
-        check_upstream_kind(loading, i, &upstream);
-    else
-        config_found(loading, place, err.reason, "upstream %s", err.detail);
-}
-
 static void upstream_tls_error(struct config_loading *loading, size_t i, const char *option,
                                const char *what)
 {
@@ -377,8 +324,7 @@ static void check_pair(struct config_loading *loading, size_t i, size_t k)
 static void check_services(struct config_loading *loading)
 {
     for (size_t i = 0; i < loading->config->n_service; i++) {
-        for (size_t k = 0; k < loading->config->service[i].upstream.n; k++)
-            check_upstream(loading, i, k);
+        config_check_upstreams(loading, i);
         check_server_names(loading, i);
         for (size_t k = i + 1; k < loading->config->n_service; k++)
             check_pair(loading, i, k);

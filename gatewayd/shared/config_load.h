@@ -41,3 +41,5 @@ struct config_place config_option_place(const struct config_loading *loading, co
                                         size_t i, const char *option);
 /* Checks what one option alone cannot show: references, combinations, forms of values. */
 void config_check(struct config_loading *loading);
+/* Of the i-th service; config_check calls it. */
+void config_check_upstreams(struct config_loading *loading, size_t i);

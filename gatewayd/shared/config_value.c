@@ -50,6 +50,20 @@ bool config_server_name_is_good(const char *name)
     return strspn(name, DIGITS ".") != len;
 }
 
+bool config_wildcard_label(const char *pattern, struct bytes name, struct bytes *ret_label)
+{
+    const uint8_t *dot = name.len ? memchr(name.at, '.', name.len) : NULL;
+    struct bytes label = {name.at, dot ? (size_t)(dot - name.at) : 0}, rest;
+
+    if (strncmp(pattern, "*.", 2) != 0 || label.len == 0)
+        return false;
+    rest = (struct bytes){name.at + label.len, name.len - label.len};
+    if (!text_equal_nocase(rest, bytes_of(pattern + 1)))
+        return false;
+    *ret_label = label;
+    return true;
+}
+
 static bool parse_port(struct bytes text, uint16_t *ret_port)
 {
     uint64_t port;

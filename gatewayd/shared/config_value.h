@@ -31,6 +31,9 @@ bool config_upstream_parse(const char *text, struct config_upstream *ret_upstrea
 bool config_title_is_good(const char *title);
 /* A host name in lower case, or "*." and one; no address. */
 bool config_server_name_is_good(const char *name);
+/* "*.ssh.example.org" and "web1.ssh.example.org": "web1". False when the pattern is no wildcard or
+ * does not fit; upper and lower case are the same. */
+bool config_wildcard_label(const char *pattern, struct bytes name, struct bytes *ret_label);
 /* A name of a user or group. */
 bool config_user_is_good(const char *name);
 /* "ldap", "ldaps", "ldapi" or "file" of a directory uri; NULL for others. */

@@ -3,7 +3,7 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/sandbox.c shared/sandbox_try_none.c
     shared/audit_json.c shared/audit_record.c
     shared/config.c shared/config_load.c shared/config_text.c shared/config_name.c
-    shared/config_option.c shared/config_check.c shared/config_value.c
+    shared/config_option.c shared/config_check.c shared/config_check_upstream.c shared/config_value.c
     shared/config_codec.c shared/config_print.c shared/files.c
     shared/grants.c shared/service_users.c shared/start_check.c shared/hash.c
     shared/limits.c shared/lost_peer.c shared/memfd.c shared/xalloc.c)

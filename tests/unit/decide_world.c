@@ -51,6 +51,11 @@ const char world_config[] =
     "service \"checked\" { listener = {\"main\"} sni = {\"c.x\"}\n"
     "  upstream = {\"unix:%s/three\", \"unix:%s/four\"} health_interval = \"1s\" }\n"
     "service \"named\" { listener = {\"main\"} sni = {\"n.x\"} upstream = \"db.example:7\" }\n"
+    "service \"hosts\" { listener = {\"main\"} sni = {\"*.hosts.x\"} upstream = "
+    "\"host:{sni.1}:20007\"\n"
+    "  host_networks = {\"127.0.0.0/8\"} }\n"
+    "service \"hosts22\" { listener = {\"main\"} sni = {\"*.h22.x\"} upstream = \"host:{sni.1}\" "
+    "}\n"
     "directory \"d\" { uri = {\"file:/x.ldif\"} max_stale = \"15m\" max_stale_live = \"4h\" }\n"
     "mapping \"m\" { ca = {\"users\"} find = \"(mail={san.email})\" strength = \"weak-allowed\"\n"
     "  multi = \"by-requested-name\" match = {\"san.email ~ *@corp.example\"} }\n"
@@ -419,8 +424,8 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
 
 void world_policy(struct world *world, const char *policy)
 {
-    static const char *const services[] = {"echo",  "proxied", "dead",    "ssh",
-                                           "short", "many",    "checked", "named"};
+    static const char *const services[] = {"echo", "proxied", "dead",  "ssh",   "short",
+                                           "many", "checked", "named", "hosts", "hosts22"};
     bool confirmed[ARRAY_LEN(services)];
     static const char *const cas[] = {"users"};
     struct policy_world known = {services, confirmed, ARRAY_LEN(services), cas, 1};

@@ -104,6 +104,7 @@ static void test_values(void **state)
     "ca \"c\" { anchors = \"/a\" }\n"                                                              \
     "listener \"l\" { address = {\"[::]:1\"} tls = {\"t\"} ca = {\"c\"} }\n"
 #define SERVICE(rest)   BASE "service \"s\" { listener = {\"l\"} " rest " }\n"
+#define HOSTS           "directory \"d\" { uri = {\"file:/x.ldif\"} }\n"
 #define DIRECTORY(rest) "directory \"d\" { " rest " }\n"
 
 /* The first error begins so, and there are n of them (0: what the pre-scan says is its own). */
@@ -181,6 +182,29 @@ static const struct {
     {"upstream by a name with port 0", SERVICE("upstream = \"localhost:0\""), "4 config_value", 1},
     {"upstream with a port too high", SERVICE("upstream = \"localhost:65536\""), "4 config_value",
      1},
+    {"hosts without a directory", SERVICE("sni = {\"*.h.x\"} upstream = \"host:{sni.1}\""),
+     "4 config_value upstream host:{sni.1} needs a directory", 1},
+    {"hosts without a wildcard", SERVICE("upstream = \"host:{sni.1}:22\"") HOSTS,
+     "4 config_value upstream host:{sni.1} needs sni", 1},
+    {"hosts with a name beside the wildcard",
+     SERVICE("sni = {\"*.h.x\", \"a.h.x\"} upstream = \"host:{sni.1}\"") HOSTS,
+     "4 config_value upstream host:{sni.1} needs sni", 1},
+    {"hosts beside an address",
+     SERVICE("sni = {\"*.h.x\"} upstream = {\"host:{sni.1}\", \"192.0.2.1:1\"}") HOSTS,
+     "4 config_value upstream host:{sni.1} stands alone", 1},
+    {"hosts with pam",
+     SERVICE("sni = {\"*.h.x\"} upstream = \"host:{sni.1}\" confirm = \"pam\"") HOSTS,
+     "4 config_value confirm", 1},
+    {"hosts with another label", SERVICE("sni = {\"*.h.x\"} upstream = \"host:{sni.2}\"") HOSTS,
+     "4 config_value upstream host:{sni.2}: neither", 1},
+    {"hosts with port 0", SERVICE("sni = {\"*.h.x\"} upstream = \"host:{sni.1}:0\"") HOSTS,
+     "4 config_value", 1},
+    {"a network with host bits",
+     SERVICE("sni = {\"*.h.x\"} upstream = \"host:{sni.1}\" host_networks = {\"10.0.0.1/8\"}")
+         HOSTS,
+     "4 config_value host bits", 1},
+    {"networks of no host", SERVICE("upstream = \"192.0.2.1:1\" host_networks = {\"10.0.0.0/8\"}"),
+     "4 config_value host_networks is for", 1},
     {"upstream given twice",
      SERVICE("upstream = {\"192.0.2.1:1\", \"localhost:1\", \"192.0.2.1:1\"}"),
      "4 config_value upstream 192.0.2.1:1 is given twice", 1},

@@ -99,13 +99,13 @@ static void end(struct scene *scene)
     scene->dial = dial_free(scene->dial);
     if (scene->result.target) {
         scene->result.target->n_sessions--;
-        targets_drop(scene->targets, scene->result.target);
+        target_unref(scene->result.target);
     }
     if (scene->result.fd >= 0)
         (void)close(scene->result.fd);
     for (size_t i = 0; i < PLACES; i++) {
         assert_int_equal(scene->at[i]->n_sessions, 0);
-        targets_drop(scene->targets, scene->at[i]);
+        target_unref(scene->at[i]);
         (void)close(scene->listening[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(scene->full); i++)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "gatewayd/decide/targets.h"
 
 #include <stdio.h>
@@ -131,7 +132,7 @@ static void run(const char *name, const struct step *steps)
         }
     }
     for (size_t i = 0; i < N; i++)
-        targets_drop(targets, at[i]);
+        target_unref(at[i]);
     (void)targets_free(targets);
 }
 
@@ -151,20 +152,18 @@ static void test_memory(void **state)
 
     (void)state;
     assert_ptr_equal(targets_get(targets, "192.0.2.1:22"), target);
-    targets_drop(targets, target);
+    target_unref(target);
     assert_ptr_equal(targets_find(targets, key), target);
     assert_null(targets_find(targets, key + 1));
-    targets_drop(targets, target);
-    assert_null(targets_find(targets, key));
-    target = targets_get(targets, "192.0.2.1:22");
+    target_unref(target);
     target_failed(target, "refused", NOW);
-    targets_drop(targets, target);
-    targets_sweep(targets, NOW + TARGET_REMEMBERED_MS);
+    targets_sweep(targets, clock_monotonic_ms() + TARGET_REMEMBERED_MS - 1000);
     assert_ptr_equal(targets_find(targets, key), target);
-    target = targets_get(targets, "192.0.2.1:22");
-    assert_true(target->down);
-    targets_drop(targets, target);
-    targets_sweep(targets, NOW + TARGET_PAUSE_MIN_MS + TARGET_REMEMBERED_MS + 1);
+    assert_ptr_equal(targets_get(targets, "192.0.2.1:22"), target);
+    targets_sweep(targets, clock_monotonic_ms() + 2 * TARGET_REMEMBERED_MS); /* it is in use */
+    assert_true(targets_find(targets, key)->down);
+    target_unref(target);
+    targets_sweep(targets, clock_monotonic_ms() + TARGET_REMEMBERED_MS + 1);
     assert_null(targets_find(targets, key));
     (void)targets_free(targets);
 }

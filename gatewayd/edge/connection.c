@@ -118,6 +118,7 @@ void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct
     add(edge, c);
     if (!prelude_is_proxied(edge, listener, source))
         gate_enter(c);
+    give_back_grown(edge);
     edge->counters.accepted++;
     pipeline_init(&c->pipeline, edge->role->loop, PROCESS_EDGE,
                   edge->role->config->listener[listener].handshake_timeout * 1000, c, late);
@@ -200,6 +201,7 @@ static void free_connection(struct connection *c)
     free(c->verdict_text);
     free(c->request);
     free(c);
+    give_back_shrunk(edge);
 }
 
 /* The client's side: nothing of it is needed any more, not even for decide. */

@@ -5,6 +5,7 @@
  */
 #include "gatewayd/edge/chain.h"
 #include "gatewayd/edge/counters.h"
+#include "gatewayd/edge/give_back.h"
 #include "gatewayd/edge/key_provider.h"
 #include "gatewayd/edge/route.h"
 #include "gatewayd/edge/turns.h"
@@ -69,6 +70,7 @@ struct edge {
     struct gate *gate;
     struct turns *turns;
     struct known *known;
+    struct give_back give_back;
     struct idle *idle;
     struct preauth *preauth;
     struct farewell *farewells;

@@ -229,19 +229,34 @@ static size_t share(const struct edge *edge, int64_t limit)
     return part ? part : 1;
 }
 
-/* The oldest of the site that holds the most, if that is more than the newcomer's holds. */
+/* Of the sites with the most in that tier, the oldest; NULL when it holds no more than the
+ * newcomer.
+ */
+static const struct gate_place *find_candidate(const struct gate *gate, enum tier tier, size_t own)
+{
+    const struct ranks *ranks = &gate->ranks[tier];
+    const struct prefix *site = ranks->at[ranks->most];
+
+    return ranks->most > 0 && site->n > own ? site->queues[tier].places : NULL;
+}
+
+/*
+ * Who has been silent for long goes first. One that has just come is silent too, so beyond that it
+ * is the one whose site holds more, or the older one.
+ */
 static struct connection *find_victim(const struct gate *gate, const struct address *source)
 {
     size_t own = held(gate->sites, site_key(source));
+    const struct gate_place *silent = find_candidate(gate, TIER_SILENT, own);
+    const struct gate_place *heard = find_candidate(gate, TIER_HEARD, own);
 
-    for (int tier = 0; tier < TIER__COUNT; tier++) {
-        const struct ranks *ranks = &gate->ranks[tier];
-        const struct prefix *site = ranks->at[ranks->most];
-
-        if (ranks->most > 0 && site->n > own)
-            return site->queues[tier].places->c;
-    }
-    return NULL;
+    if (!silent || !heard)
+        return silent ? silent->c : heard ? heard->c : NULL;
+    if (clock_monotonic_us() - silent->c->accepted_us >= GATE_SILENT_US)
+        return silent->c;
+    if (silent->site->n != heard->site->n)
+        return (silent->site->n > heard->site->n ? silent : heard)->c;
+    return (silent->c->accepted_us <= heard->c->accepted_us ? silent : heard)->c;
 }
 
 /*

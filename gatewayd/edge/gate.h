@@ -16,6 +16,7 @@ struct gate_place; /* of one connection */
 
 enum {
     GATE_HANDSHAKES_MAX = 65536, /* most that max_handshakes may allow */
+    GATE_SILENT_US = 1000000,   /* a client that has said nothing for so long is in no hurry */
     GATE_SITE_FACTOR = 8,        /* an IPv6 /48 may hold so many times what a /64 may */
 };
 

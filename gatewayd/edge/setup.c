@@ -58,6 +58,7 @@ void *edge_create(struct role *role)
     edge->gate = gate_new();
     edge->turns = turns_new(edge);
     edge->known = known_new();
+    give_back_init(edge);
     edge->idle = idle_new(edge);
     listener_init(edge);
     live_init(edge);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/shared/xalloc.h"
@@ -255,6 +256,26 @@ static void who_has_said_hello_stays_longer(void **state)
     assert_non_null(victim);
 }
 
+/* A client that has just come is no silent one: its ClientHello is on the way. */
+static void who_has_just_come_stays(void **state)
+{
+    struct door *door = *state;
+    struct connection *victim, *good;
+
+    crowd(door, 1);
+    for (size_t i = 0; i < door->n; i++)
+        gate_heard(door->inside[i]);
+    assert_int_equal(knock(door, "198.51.100.1", &victim), REASON_OK);
+    good = door->inside[door->n - 1];
+    good->accepted_us = clock_monotonic_us();
+    assert_int_equal(knock(door, "198.51.100.2", &victim), REASON_OK);
+    assert_non_null(victim);
+    assert_ptr_not_equal(victim, good);
+    good->accepted_us -= GATE_SILENT_US;
+    assert_int_equal(knock(door, "198.51.100.3", &victim), REASON_OK);
+    assert_ptr_equal(victim, good);
+}
+
 static void max_handshakes_is_the_limit(void **state)
 {
     struct door *door = *state;
@@ -296,7 +317,7 @@ int main(void)
         WITH_DOOR(who_goes_of_a_source_is_chance), WITH_DOOR(max_handshakes_is_the_limit),
         WITH_DOOR(a_v6_site_has_a_limit),          WITH_DOOR(who_holds_most_makes_room),
         WITH_DOOR(who_holds_as_much_gets_nothing), WITH_DOOR(who_has_said_hello_stays_longer),
-        WITH_DOOR(a_v6_site_is_one_source),
+        WITH_DOOR(a_v6_site_is_one_source),        WITH_DOOR(who_has_just_come_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "gatewayd/edge/wire.h"
 #include "gatewayd/pipeline.h"
 #include "gatewayd/shared/role.h"
+#include "gatewayd/shared/spare_files.h"
 
 #include <openssl/ssl.h>
 #include <uthash.h>
@@ -55,6 +56,8 @@ struct edge {
     size_t n_listening;
     unsigned paused;      /* PAUSE_ bits */
     ev_timer pause_timer; /* looks whether a pause may end */
+    struct spare_files spare;
+    double complained; /* when the log last said that there are no descriptors */
 
     struct wire wire;
     uint64_t next_number;

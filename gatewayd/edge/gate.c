@@ -229,6 +229,11 @@ static size_t share(const struct edge *edge, int64_t limit)
     return part ? part : 1;
 }
 
+static const struct gate_place *older(const struct gate_place *a, const struct gate_place *b)
+{
+    return a->c->accepted_us <= b->c->accepted_us ? a : b;
+}
+
 /* Of the sites with the most in that tier, the oldest; NULL when it holds no more than the
  * newcomer.
  */
@@ -256,13 +261,13 @@ static struct connection *find_victim(const struct gate *gate, const struct addr
         return silent->c;
     if (silent->site->n != heard->site->n)
         return (silent->site->n > heard->site->n ? silent : heard)->c;
-    return (silent->c->accepted_us <= heard->c->accepted_us ? silent : heard)->c;
+    return older(silent, heard)->c;
 }
 
 /*
- * One of the newcomer's own, when its source or site has all that it may have; else NULL. At
- * random: if the newest were refused or the oldest dropped, one client of the source could keep out
- * all the others, or all that are far away.
+ * One of the newcomer's own, when its source or site has all that it may have; else NULL. By
+ * chance, the older one of two: if the newest were refused, one client of the source could keep out
+ * all the others, and if the oldest were dropped, all that are far away.
  */
 static struct connection *find_own_victim(struct gate *gate, const struct address *source,
                                           size_t per_source)
@@ -273,7 +278,7 @@ static struct connection *find_own_victim(struct gate *gate, const struct addres
     if (!site || ((!own || own->n < per_source) && site->n < per_source * GATE_SITE_FACTOR))
         return NULL;
     if (own)
-        return own->places[roll(gate, own->n)]->c;
+        return older(own->places[roll(gate, own->n)], own->places[roll(gate, own->n)])->c;
     for (int tier = 0; tier < TIER__COUNT; tier++)
         if (site->queues[tier].n > 0)
             return site->queues[tier].places->c;

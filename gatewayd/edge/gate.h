@@ -3,7 +3,7 @@
  * How many may stand at the door: handshakes in flight per source and all together, connections per
  * listener. The limits of the configuration are shared out over the edges. When the door is full,
  * a source that holds few gets in at the cost of the one that holds the most; when a source has all
- * that it may have, one of its own makes room, picked at random: none of its clients can keep out
+ * that it may have, one of its own makes room, by chance: none of its clients can keep out
  * another for long, near or far.
  */
 #include "common/address.h"

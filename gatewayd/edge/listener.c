@@ -20,7 +20,8 @@ enum {
     DECIDE_QUEUE_HIGH = CHANNEL_QUEUE_MAX / 2, /* messages that wait for decide: stop accepting */
     DECIDE_QUEUE_LOW = CHANNEL_QUEUE_MAX / 8,  /* go on */
 };
-#define PAUSE_S 0.05 /* how long before we look again */
+#define PAUSE_S    0.05 /* how long before we look again */
+#define COMPLAIN_S 10.0 /* between two lines of the log about descriptors */
 
 bool listener_index(const struct edge *edge, const char *title, uint32_t *ret_index)
 {
@@ -44,12 +45,33 @@ static bool decide_is_full(const struct edge *edge, size_t limit)
     return decide && channel_queued(decide) > limit;
 }
 
+/* Each connection that has been accepted needs one more for its upstream. */
+static bool hold_spare(struct edge *edge)
+{
+    return spare_files_take(&edge->spare, STDERR_FILENO, SPARE_FILES_MAX);
+}
+
+/* What was held in reserve is for the verdicts that come now; new clients wait in the backlog. */
+static void no_files(struct edge *edge, int why)
+{
+    double now = ev_now(edge->role->loop);
+
+    spare_files_give(&edge->spare, SPARE_FILES_MAX);
+    if (now - edge->complained >= COMPLAIN_S) {
+        edge->complained = now;
+        log_event(LOG_LEVEL_ERROR, "accept_failed", "errno=%d connections=%u", why,
+                  HASH_COUNT(edge->by_number));
+    }
+    listener_pause(edge, PAUSE_NO_FILES);
+}
+
 static void look_again(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct edge *edge = timer->data;
 
     (void)events;
-    edge->paused &= ~(unsigned)PAUSE_NO_FILES;
+    if (hold_spare(edge))
+        edge->paused &= ~(unsigned)PAUSE_NO_FILES;
     if (!decide_is_full(edge, DECIDE_QUEUE_LOW))
         edge->paused &= ~(unsigned)PAUSE_DECIDE;
     if (!(edge->paused & (PAUSE_NO_FILES | PAUSE_DECIDE)))
@@ -132,8 +154,8 @@ static bool accept_one(struct listening *listening, uint32_t index)
     int fd = accept4(listening->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        log_event(LOG_LEVEL_ERROR, "accept_failed", "errno=%d", errno);
-        listener_pause(edge, PAUSE_NO_FILES);
+        no_files(edge, errno);
+        return false;
     }
     if (fd < 0)
         return errno == EINTR || errno == ECONNABORTED;
@@ -159,6 +181,10 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
     (void)loop;
     (void)events;
+    if (!hold_spare(listening->edge)) {
+        no_files(listening->edge, EMFILE);
+        return;
+    }
     if (decide_is_full(listening->edge, DECIDE_QUEUE_HIGH)) {
         listener_pause(listening->edge, PAUSE_DECIDE);
         return;

@@ -249,8 +249,8 @@ static void pass_end(struct child *to, const struct child *other, int fd)
     (void)close(fd);
 }
 
-/* A channel to each running process that this one talks to. */
-static void pair_with_others(struct child *child)
+/* A channel to each running process that this one talks to; false when one could not be made. */
+static bool pair_with_others(struct child *child)
 {
     struct parent *parent = child->parent;
 
@@ -263,11 +263,12 @@ static void pair_with_others(struct child *child)
             continue;
         if (!make_pair(fds, &err)) {
             log_error("channel_not_made", &err, "%s", "");
-            continue;
+            return false;
         }
         pass_end(child, other, fds[0]);
         pass_end(other, child, fds[1]);
     }
+    return true;
 }
 
 /* --- start and end ---------------------------------------------------------------------------- */
@@ -354,8 +355,8 @@ void child_start(struct child *child)
     }
     log_event(LOG_LEVEL_INFO, "process_started", "process=%s slot=%u pid=%d",
               process_of(child->role)->name, child->slot, (int)child->pid);
-    pair_with_others(child);
-    if (!child_configure(child, parent->config, parent->generation, false, &children_log_errors)) {
+    if (!pair_with_others(child) ||
+        !child_configure(child, parent->config, parent->generation, false, &children_log_errors)) {
         child_replace(child);
         return;
     }

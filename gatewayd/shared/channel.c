@@ -6,6 +6,7 @@
 #include "gatewayd/shared/channel.h"
 
 #include "common/clock.h"
+#include "gatewayd/shared/spare_files.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@
 enum {
     TURN_MAX = 64,           /* messages taken in one loop turn, so that others get theirs */
     SOCKET_BUFFER = 1 << 20, /* octets asked for; the kernel may give less */
+    SPARE_FILES = 4,         /* held for what the parent sends: channels to new processes */
     IN_FLIGHT_RETRY_MS = 10, /* wait when too many descriptors are under way (unix(7)) */
 };
 
@@ -43,6 +45,7 @@ struct channel {
     size_t n_waiting, waiting_octets;
     struct writer out;
     uint8_t *in; /* MESSAGE_MAX octets: what a decoded message points into */
+    struct spare_files spare;
     struct error why;
     bool broken;  /* closed by a rule or the other end; down is told from the loop */
     bool told;    /* down has been called */
@@ -263,7 +266,11 @@ static bool take_descriptor(struct msghdr *msg, int *ret_fd)
 
 enum received { RECEIVED, RECEIVED_NOTHING, RECEIVED_END };
 
-/* Reads one datagram into channel->in. Breaks the channel on anything but a whole message. */
+/*
+ * Reads one datagram into channel->in. Breaks the channel on anything but a whole message. When
+ * this process has no descriptor left, the kernel drops the one that came and says so: the message
+ * goes on without it, which never helps whom it is about.
+ */
 static enum received receive(struct channel *channel, struct bytes *ret_octets, int *ret_fd)
 {
     union {
@@ -288,7 +295,8 @@ static enum received receive(struct channel *channel, struct bytes *ret_octets, 
                       n == 0 ? "closed by the other end" : "cannot receive");
         return RECEIVED_END;
     }
-    if (!take_descriptor(&msg, &fd) || (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
+    if (!take_descriptor(&msg, &fd) || (msg.msg_flags & MSG_TRUNC) ||
+        (fd >= 0 && (msg.msg_flags & MSG_CTRUNC))) {
         close_quietly(fd);
         break_because(channel, REASON_MSG_MALFORMED, "a message was cut short");
         return RECEIVED_END;
@@ -332,6 +340,7 @@ static void really_free(struct channel *channel)
 {
     while (channel->first)
         drop_first(channel);
+    spare_files_give(&channel->spare, SPARE_FILES);
     close_quietly(channel->fd);
     writer_clear(&channel->out);
     free(channel->in);
@@ -360,6 +369,13 @@ static void tell_down(struct channel *channel)
     channel->calls->down(channel->context, channel, &why); /* frees it */
 }
 
+/* Whatever a process holds, it must hear of a new neighbour. */
+static void hold_spare(struct channel *channel)
+{
+    if (channel->peer == PROCESS_PARENT && !channel->broken)
+        (void)spare_files_take(&channel->spare, STDERR_FILENO, SPARE_FILES);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
     struct channel *channel = io->data;
@@ -372,11 +388,14 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
         enum message_id id;
         int fd;
 
+        spare_files_give(&channel->spare, 1);
         if (receive(channel, &octets, &fd) != RECEIVED)
             break;
+        hold_spare(channel);
         if (check(channel, octets, fd, &id, &msg) && !deliver(channel, id, &msg, fd))
             return;
     }
+    hold_spare(channel);
     if (channel->broken)
         tell_down(channel);
 }

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,6 +100,86 @@ static void test_message_and_descriptor_arrive(void **state)
     clear(&decide);
     turn(loop);
     assert_int_equal(edge.n_downs, 1);
+    clear(&edge);
+    ev_loop_destroy(loop);
+}
+
+/* The limit of open files is what is open now, and n more. */
+static struct rlimit leave_files(rlim_t n)
+{
+    struct rlimit old, few;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the lowest that is free */
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = (rlim_t)next + n;
+    close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    return old;
+}
+
+/* Without a free descriptor a message comes without the one that was sent; the channel stays. */
+static void test_no_descriptor_is_left(void **state)
+{
+    struct ev_loop *loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
+    struct end decide = make(loop), edge = make(loop);
+    struct message_verdict verdict = {.connection = 7, .text = {(uint8_t *)"", 0}};
+    int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rlimit old;
+
+    (void)state;
+    pair(fds);
+    decide.channel = channel_new(loop, fds[0], PROCESS_DECIDE, PROCESS_EDGE, 4, &calls, &decide);
+    edge.channel = channel_new(loop, fds[1], PROCESS_EDGE, PROCESS_DECIDE, 0, &calls, &edge);
+    turn(loop);
+    old = leave_files(0);
+    assert_true(channel_send(decide.channel, MESSAGE_VERDICT, &verdict, null));
+    turn(loop);
+    assert_int_equal(edge.n_messages, 1);
+    assert_int_equal(edge.fd, -1);
+    assert_int_equal(edge.n_downs, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_true(channel_send(decide.channel, MESSAGE_VERDICT, &verdict, null));
+    turn(loop);
+    assert_int_equal(edge.n_messages, 2);
+    assert_true(edge.fd >= 0);
+    close(null);
+    clear(&decide);
+    clear(&edge);
+    ev_loop_destroy(loop);
+}
+
+/* What the parent sends finds a descriptor that was kept for it. */
+static void test_the_parent_is_heard_without_files(void **state)
+{
+    struct ev_loop *loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
+    struct end parent = make(loop), edge = make(loop);
+    struct message_channel msg = {.role = PROCESS_DECIDE};
+    struct message_drain drain = {.now = false};
+    int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rlimit old;
+
+    (void)state;
+    pair(fds);
+    parent.channel = channel_new(loop, fds[0], PROCESS_PARENT, PROCESS_EDGE, 0, &calls, &parent);
+    edge.channel = channel_new(loop, fds[1], PROCESS_EDGE, PROCESS_PARENT, 0, &calls, &edge);
+    assert_true(channel_send(parent.channel, MESSAGE_DRAIN, &drain, -1));
+    turn(loop);
+    assert_int_equal(edge.n_messages, 1);
+    old = leave_files(0);
+    for (size_t i = 2; i < 5; i++) {
+        int got;
+
+        assert_true(channel_send(parent.channel, MESSAGE_CHANNEL, &msg, null));
+        turn(loop);
+        assert_int_equal(edge.n_messages, i);
+        got = edge.fd;
+        edge.fd = -1; /* stays open */
+        assert_true(got >= 0);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    close(null);
+    clear(&parent);
     clear(&edge);
     ev_loop_destroy(loop);
 }
@@ -353,6 +434,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_and_descriptor_arrive),
+        cmocka_unit_test(test_no_descriptor_is_left),
+        cmocka_unit_test(test_the_parent_is_heard_without_files),
         cmocka_unit_test(test_attacks_close_the_channel),
         cmocka_unit_test(test_other_version),
         cmocka_unit_test(test_queue_is_bounded_and_keeps_order),

@@ -154,6 +154,7 @@ expect "pipelined garbage is ignored" '^HTTP/1.1 403 '
 # --- who loses the right in the middle of a response ---
 cmd_web_as alice -N "$URL/trickle"
 "${LAPTOP[@]}" "${CMD[@]:1}" >/tmp/trickle 2>&1 &
+# shellcheck disable=SC2034 # in the words for eval
 CURL=$!
 within 5000 grep -q xx /tmp/trickle || bad "no trickle: $(cat /tmp/trickle)"
 gatewayctl lock add user alice --message "lost her laptop" >/dev/null

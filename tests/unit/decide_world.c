@@ -56,6 +56,8 @@ const char world_config[] =
     "  host_networks = {\"127.0.0.0/8\"} }\n"
     "service \"hosts22\" { listener = {\"main\"} sni = {\"*.h22.x\"} upstream = \"host:{sni.1}\" "
     "}\n"
+    "service \"web\" { listener = {\"main\"} sni = {\"w.x\"} upstream = \"unix:%s/echo\"\n"
+    "  protocol = \"http\" }\n"
     "directory \"d\" { uri = {\"file:/x.ldif\"} max_stale = \"15m\" max_stale_live = \"4h\" }\n"
     "mapping \"m\" { ca = {\"users\"} find = \"(mail={san.email})\" strength = \"weak-allowed\"\n"
     "  multi = \"by-requested-name\" match = {\"san.email ~ *@corp.example\"} }\n"
@@ -166,6 +168,17 @@ static void to_edge(struct world *world, enum message_id id, const union message
         verdict->reason = (enum reason)msg->verdict.reason;
         copy(verdict->text, sizeof(verdict->text), msg->verdict.text);
         verdict->fd = fd;
+    } else if (id == MESSAGE_IDENTITY) {
+        struct world_identity *identity = &world->identities[world->n_identities++];
+
+        assert_true(world->n_identities < WORLD_NAMES_MAX);
+        identity->connection = msg->identity.connection;
+        identity->verdicts = world->n_verdicts;
+        copy(identity->user, sizeof(identity->user), msg->identity.user);
+        copy(identity->rule, sizeof(identity->rule), msg->identity.rule);
+        identity->groups_len = msg->identity.groups.len;
+        assert_true(identity->groups_len <= sizeof(identity->groups));
+        memcpy(identity->groups, msg->identity.groups.at, identity->groups_len);
     } else if (id == MESSAGE_END) {
         world->ends[world->n_ends++] = msg->end;
     } else {
@@ -331,7 +344,7 @@ struct world *world_new_empty(const char *config)
     assert_non_null(mkdtemp(world->dir));
     (void)snprintf(text, sizeof(text), config, world->dir, world->dir, world->dir, world->dir,
                    world->dir, world->dir, world->dir, world->dir, world->dir, world->dir,
-                   world->dir, world->dir, world->dir, world->dir);
+                   world->dir, world->dir, world->dir, world->dir, world->dir);
     assert_true(config_parse("test.conf", bytes_of(text), &errors, &world->config));
     world->loop = ev_loop_new(EVFLAG_NOTIMERFD | EVFLAG_NOENV);
     world->registry = memfd_create("registry", MFD_CLOEXEC);
@@ -424,8 +437,9 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
 
 void world_policy(struct world *world, const char *policy)
 {
-    static const char *const services[] = {"echo", "proxied", "dead",  "ssh",   "short",
-                                           "many", "checked", "named", "hosts", "hosts22"};
+    static const char *const services[] = {"echo",  "proxied", "dead",    "ssh",
+                                           "short", "many",    "checked", "named",
+                                           "hosts", "hosts22", "web"};
     bool confirmed[ARRAY_LEN(services)];
     static const char *const cas[] = {"users"};
     struct policy_world known = {services, confirmed, ARRAY_LEN(services), cas, 1};

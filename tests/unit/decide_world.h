@@ -25,6 +25,14 @@ struct world_verdict {
     int fd;
 };
 
+struct world_identity {
+    uint64_t connection;
+    size_t verdicts; /* that had come before it */
+    char user[64], rule[64];
+    uint8_t groups[IDENTITY_GROUPS_MAX];
+    size_t groups_len;
+};
+
 struct world {
     struct ev_loop *loop;
     struct role role;
@@ -42,6 +50,8 @@ struct world {
     size_t n_records;
     struct world_verdict verdicts[WORLD_MESSAGES_MAX];
     size_t n_verdicts;
+    struct world_identity identities[WORLD_NAMES_MAX];
+    size_t n_identities;
     struct message_end ends[WORLD_MESSAGES_MAX];
     size_t n_ends;
     size_t n_verify, n_kills, n_logins, n_asks, n_downs;

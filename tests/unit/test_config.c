@@ -103,8 +103,10 @@ static void test_values(void **state)
     "tls \"t\" { certificate = \"/c\" key = \"/k\" }\n"                                            \
     "ca \"c\" { anchors = \"/a\" }\n"                                                              \
     "listener \"l\" { address = {\"[::]:1\"} tls = {\"t\"} ca = {\"c\"} }\n"
-#define SERVICE(rest)   BASE "service \"s\" { listener = {\"l\"} " rest " }\n"
-#define HOSTS           "directory \"d\" { uri = {\"file:/x.ldif\"} }\n"
+#define SERVICE(rest) BASE "service \"s\" { listener = {\"l\"} " rest " }\n"
+#define HOSTS         "directory \"d\" { uri = {\"file:/x.ldif\"} }\n"
+#define PROXIED(rest)                                                                              \
+    BASE "listener \"p\" { address = {\"[::]:2\"} tls = {\"t\"} ca = {\"c\"} " rest " }\n"
 #define DIRECTORY(rest) "directory \"d\" { " rest " }\n"
 
 /* The first error begins so, and there are n of them (0: what the pre-scan says is its own). */
@@ -171,6 +173,18 @@ static const struct {
     {"one address for two listeners",
      BASE "listener \"m\" { address = {\"[::]:2\", \"[::]:1\"} tls = {\"t\"} ca = {\"c\"} }\n",
      "4 config_value address [::]:1 is that of listener l already", 1},
+    {"PROXY headers of nobody", PROXIED("proxy_protocol = \"v2\""),
+     "4 config_missing listener p: proxy_protocol and trusted_proxies need each other", 1},
+    {"trusted proxies without a version", PROXIED("trusted_proxies = {\"192.0.2.1\"}"),
+     "4 config_missing listener p: proxy_protocol and trusted_proxies need each other", 1},
+    {"a proxy by a name", PROXIED("proxy_protocol = \"v1\" trusted_proxies = {\"lb\"}"),
+     "4 config_value trusted_proxies: not an address: lb", 1},
+    {"proxies with host bits",
+     PROXIED("proxy_protocol = \"v1\" trusted_proxies = {\"192.0.2.1/24\"}"),
+     "4 config_value trusted_proxies: host bits are set", 1},
+    {"version 3 of the PROXY protocol", PROXIED("proxy_protocol = \"v3\""), "4 config_value", 1},
+    {"a protocol that is none", SERVICE("upstream = \"127.0.0.1:1\" protocol = \"https\""),
+     "4 config_value", 1},
     {"no such listener", BASE "service \"s\" { listener = {\"x\"} upstream = \"127.0.0.1:1\" }\n",
      "4 config_reference", 1},
     {"no upstream", SERVICE(""), "4 config_missing service s needs upstream", 1},

@@ -1,0 +1,379 @@
+/*
+ * HTTP, PostgreSQL and PROXY headers at a real edge, with the test as decide and as upstream: what
+ * comes before the verdict, what a denied client gets, whose word stands in the headers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "edge_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct edge_world w;
+
+static const char config_text[] =
+    "edges = 1\n"
+    "tls \"default\" { certificate = \"/none/server.pem\"  key = \"/none/server.key\" }\n"
+    "ca \"users\" { anchors = \"/none/ca.pem\"  revocation = \"if-present\" }\n"
+    "listener \"main\" { address = {\"127.0.0.1:8443\"}  tls = {\"default\"}  ca = {\"users\"}\n"
+    "                  handshake_timeout = \"3s\"  max_connections = 1000 }\n"
+    "service \"web\" { listener = {\"main\"}  sni = {\"echo.example\", \"*.ssh.example\"}\n"
+    "                upstream = \"127.0.0.1:9\"  protocol = \"http\" }\n"
+    "service \"db\" { listener = {\"main\"}  sni = {\"ssh.example\"}\n"
+    "               upstream = \"127.0.0.1:9\"  protocol = \"postgres\" }\n";
+
+static const struct session_id session = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+#define SESSION "0102030405060708090a0b0c0d0e0f10"
+
+struct visit {
+    struct edge_client client;
+    uint64_t connection;
+    int upstream; /* our end */
+};
+
+static uint64_t open_connection(struct visit *visit, const char *sni)
+{
+    struct edge_client_spec spec = {.sni = sni, .certificate = w.client, .key = w.client_key};
+    union message msg;
+
+    visit->upstream = -1;
+    assert_int_equal(edge_client_connect(&w, &spec, &visit->client), 1);
+    edge_world_expect(w.decide, MESSAGE_OPEN, &msg, NULL);
+    visit->connection = msg.open.connection;
+    return visit->connection;
+}
+
+static void tell_identity(uint64_t connection, const char *user)
+{
+    struct message_identity msg = {.connection = connection,
+                                   .user = bytes_of(user),
+                                   .groups = {(const uint8_t *)"\0\5staff", 7},
+                                   .rule = bytes_of("rule")};
+
+    edge_world_send(w.decide, MESSAGE_IDENTITY, &msg, -1);
+}
+
+static void give_verdict(struct visit *visit, enum reason reason, const char *text)
+{
+    struct message_verdict msg = {.connection = visit->connection,
+                                  .session = session,
+                                  .reason = reason,
+                                  .text = bytes_of(text)};
+    int pair[2] = {-1, -1};
+
+    if (reason == REASON_OK)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+                         0);
+    edge_world_send(w.decide, MESSAGE_VERDICT, &msg, pair[1]);
+    if (reason == REASON_OK)
+        (void)close(pair[1]);
+    visit->upstream = pair[0];
+}
+
+static struct visit visit_web(void)
+{
+    struct visit visit;
+
+    tell_identity(open_connection(&visit, "echo.example"), "alice");
+    give_verdict(&visit, REASON_OK, "");
+    return visit;
+}
+
+static void say(struct visit *visit, const char *octets)
+{
+    assert_int_equal(SSL_write(visit->client.ssl, octets, (int)strlen(octets)),
+                     (int)strlen(octets));
+}
+
+/* What has come at the upstream up to the end of a head; waits for it. */
+static void hear_head(const struct visit *visit, char *out, size_t room)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < 200; i++) {
+        ssize_t n = recv(visit->upstream, out + len, room - 1 - len, MSG_DONTWAIT);
+
+        len += n > 0 ? (size_t)n : 0;
+        out[len] = '\0';
+        if (strstr(out, "\r\n\r\n"))
+            return;
+        (void)usleep(10 * 1000);
+    }
+    fail_msg("no head: %s", out);
+}
+
+static void leave(struct visit *visit)
+{
+    if (visit->upstream >= 0)
+        (void)close(visit->upstream);
+    edge_client_free(&visit->client);
+}
+
+static void expect_close(const struct visit *visit, enum reason reason)
+{
+    union message msg;
+
+    edge_world_expect(w.decide, MESSAGE_CLOSE, &msg, NULL);
+    assert_int_equal(msg.close.connection, visit->connection);
+    assert_string_equal(reason_name((enum reason)msg.close.reason), reason_name(reason));
+}
+
+/* All that the client gets up to the end, which must be close_notify. */
+static void expect_answer(struct visit *visit, const char *begin, const char *within)
+{
+    char got[4096];
+    size_t len;
+
+    assert_int_equal(edge_client_end(&visit->client, (uint8_t *)got, sizeof(got) - 1, &len), 0);
+    got[len] = '\0';
+    if (strncmp(got, begin, strlen(begin)) != 0 || !strstr(got, within))
+        fail_msg("%s", got);
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------- */
+
+static void test_identity_of_decide(void **state)
+{
+    struct visit visit = visit_web();
+    char head[8192];
+
+    (void)state;
+    say(&visit, "GET / HTTP/1.1\r\nHost: echo.example\r\nX-Gateway-User: root\r\n\r\n");
+    hear_head(&visit, head, sizeof(head));
+    assert_non_null(strstr(head, "\r\nX-Gateway-User: alice\r\n"));
+    assert_non_null(strstr(head, "\r\nX-Gateway-Session: " SESSION "\r\n"));
+    assert_non_null(strstr(head, "\r\nX-Gateway-Groups: \"staff\"\r\n"));
+    assert_non_null(strstr(head, "\r\nClient-Cert: :MII"));
+    assert_null(strstr(head, "root"));
+    tell_identity(visit.connection, "bob"); /* what decide says later counts from then on */
+    assert_int_equal(write(visit.upstream, "HTTP/1.1 204 No Content\r\n\r\n", 27), 27);
+    assert_true(edge_client_read(&visit.client, head, 27));
+    (void)usleep(50 * 1000);
+    say(&visit, "GET / HTTP/1.1\r\nHost: echo.example\r\n\r\n");
+    hear_head(&visit, head, sizeof(head));
+    assert_non_null(strstr(head, "\r\nX-Gateway-User: bob\r\n"));
+    (void)shutdown(visit.upstream, SHUT_RDWR);
+    expect_close(&visit, REASON_HTTP_BAD_RESPONSE);
+    leave(&visit);
+}
+
+static void test_no_identity(void **state)
+{
+    struct visit visit;
+
+    (void)state;
+    (void)open_connection(&visit, "echo.example");
+    give_verdict(&visit, REASON_OK, "");
+    expect_answer(&visit, "HTTP/1.1 503 ", "decision " SESSION);
+    expect_close(&visit, REASON_IDENTITY_MISSING);
+    leave(&visit);
+}
+
+static const struct {
+    const char *name, *sni, *host;
+    bool good;
+} hosts[] = {
+    {"its name", "echo.example", "echo.example", true},
+    {"its name with a port", "echo.example", "Echo.Example:8443", true},
+    {"another name of the service", "a.ssh.example", "echo.example", true},
+    {"the name under the wildcard", "a.ssh.example", "a.ssh.example", true},
+    {"another name under the wildcard", "a.ssh.example", "b.ssh.example", false},
+    {"a name under the wildcard from another name", "echo.example", "a.ssh.example", false},
+    {"the name of another service", "echo.example", "ssh.example", false},
+    {"an address", "echo.example", "127.0.0.1", false},
+    {"nobody's name", "echo.example", "x.y", false},
+    {"a final dot", "echo.example", "echo.example.", false},
+};
+
+static void test_hosts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        struct visit visit;
+        char text[8192];
+
+        tell_identity(open_connection(&visit, hosts[i].sni), "alice");
+        give_verdict(&visit, REASON_OK, "");
+        (void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i].host);
+        say(&visit, text);
+        if (hosts[i].good) {
+            hear_head(&visit, text, sizeof(text));
+            (void)close(visit.upstream);
+            visit.upstream = -1;
+            expect_close(&visit, REASON_HTTP_BAD_RESPONSE);
+        } else {
+            expect_answer(&visit, "HTTP/1.1 421 ", "decision " SESSION);
+            expect_close(&visit, REASON_HTTP_MISDIRECTED);
+        }
+        leave(&visit);
+    }
+}
+
+static void test_denied(void **state)
+{
+    static const struct {
+        enum reason reason;
+        const char *request, *begin, *within;
+    } cases[] = {
+        {REASON_DEFAULT_DENY, "GET / HT", "HTTP/1.1 403 ", "gatewayd: go away (decision " SESSION},
+        {REASON_DEFAULT_DENY, "garbage", "HTTP/1.1 403 ", "go away"},
+        {REASON_OVERLOADED, "GET / HTTP/1.1\r\n", "HTTP/1.1 503 ", "go away"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct visit visit;
+
+        (void)open_connection(&visit, "echo.example");
+        give_verdict(&visit, cases[i].reason, "go away");
+        assert_true(edge_world_is_silent(visit.client.fd)); /* it has not asked yet */
+        say(&visit, cases[i].request);
+        expect_answer(&visit, cases[i].begin, cases[i].within);
+        leave(&visit);
+    }
+    assert_true(edge_world_is_silent(w.decide)); /* a denial needs no CLOSE */
+}
+
+static void test_denied_head(void **state)
+{
+    struct visit visit;
+    char got[4096];
+    size_t len;
+
+    (void)state;
+    (void)open_connection(&visit, "echo.example");
+    give_verdict(&visit, REASON_DEFAULT_DENY, "go away");
+    say(&visit, "HEAD / HTTP/1.1\r\n\r\n");
+    assert_int_equal(edge_client_end(&visit.client, (uint8_t *)got, sizeof(got) - 1, &len), 0);
+    got[len] = '\0';
+    assert_non_null(strstr(got, "\r\n\r\n"));
+    assert_null(strstr(got, "go away"));
+    leave(&visit);
+}
+
+static void test_unasked_response(void **state)
+{
+    struct visit visit = visit_web();
+
+    (void)state;
+    assert_int_equal(write(visit.upstream, "HTTP/1.1 200 OK\r\n\r\n", 19), 19);
+    expect_answer(&visit, "", ""); /* nothing of it */
+    expect_close(&visit, REASON_HTTP_BAD_RESPONSE);
+    leave(&visit);
+}
+
+/* Ended by decide in the middle of a response: cut, no close_notify. */
+static void test_ended(void **state)
+{
+    struct visit visit = visit_web();
+    struct message_end end = {
+        .connection = visit.connection, .session = session, .reason = REASON_LOCKED};
+    char head[8192];
+    uint8_t got[256];
+    size_t len;
+
+    (void)state;
+    say(&visit, "GET / HTTP/1.1\r\nHost: echo.example\r\n\r\n");
+    hear_head(&visit, head, sizeof(head));
+    assert_int_equal(write(visit.upstream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", 40),
+                     40);
+    assert_true(edge_client_read(&visit.client, got, 40));
+    edge_world_send(w.decide, MESSAGE_END, &end, -1);
+    assert_int_equal(edge_client_end(&visit.client, got, sizeof(got), &len), -1);
+    assert_int_equal(len, 0);
+    expect_close(&visit, REASON_LOCKED);
+    leave(&visit);
+}
+
+/* --- PostgreSQL ------------------------------------------------------------------------------- */
+
+static void test_denied_postgres(void **state)
+{
+    static const uint8_t startup[] = {0, 0, 0, 9, 0, 3, 0, 0, 0};
+    struct visit visit;
+    uint8_t got[512];
+    size_t len;
+
+    (void)state;
+    (void)open_connection(&visit, "ssh.example");
+    give_verdict(&visit, REASON_DEFAULT_DENY, "go away");
+    assert_true(edge_world_is_silent(visit.client.fd));
+    assert_int_equal(SSL_write(visit.client.ssl, startup, sizeof(startup)), sizeof(startup));
+    assert_int_equal(edge_client_end(&visit.client, got, sizeof(got), &len), 0);
+    assert_int_equal(got[0], 'E');
+    assert_non_null(memmem(got, len, "C28000", 7));
+    assert_non_null(memmem(got, len, "Mgatewayd: go away (decision " SESSION, 61));
+    leave(&visit);
+}
+
+static void expect_preauth(enum reason reason)
+{
+    union message msg;
+
+    edge_world_expect(w.decide, MESSAGE_PREAUTH_DENIED, &msg, NULL);
+    assert_string_equal(reason_name((enum reason)msg.preauth_denied.reason), reason_name(reason));
+}
+
+static void test_octets_behind_the_request(void **state)
+{
+    static const uint8_t request[] = {0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f, 'x'};
+    int fd = edge_world_connect(&w);
+    char octet;
+
+    (void)state;
+    assert_int_equal(write(fd, request, sizeof(request)), sizeof(request));
+    assert_true(read(fd, &octet, 1) <= 0); /* not 'S' */
+    expect_preauth(REASON_POSTGRES_PRELUDE);
+    (void)close(fd);
+}
+
+static void test_silence_before_tls(void **state)
+{
+    int fd = edge_world_connect(&w);
+    char octet;
+
+    (void)state;
+    assert_int_equal(write(fd, "\0\0\0", 3), 3);
+    assert_true(read(fd, &octet, 1) <= 0); /* handshake_timeout */
+    expect_preauth(REASON_HANDSHAKE_TIMEOUT);
+    (void)close(fd);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    edge_world_start_with(&w, NULL, config_text);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    edge_world_stop(&w);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_identity_of_decide),
+        cmocka_unit_test(test_no_identity),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_denied_head),
+        cmocka_unit_test(test_unasked_response),
+        cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_denied_postgres),
+        cmocka_unit_test(test_octets_behind_the_request),
+        cmocka_unit_test(test_silence_before_tls),
+    };
+
+    return cmocka_run_group_tests_name("edge_http", tests, start, stop);
+}

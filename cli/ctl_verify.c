@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "gatewayd/shared/config_ca.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
@@ -36,13 +37,37 @@ static bool add_file(struct config_files *files, const char *path,
     return true;
 }
 
-static bool trust_of_files(struct small_config *small, const char *ca_file, const char *untrusted,
-                           const struct option_texts *crls, struct findings *findings,
-                           struct config_files *files, struct error *err)
+/* What the command line says of it. */
+struct verify_files {
+    const char *ca_file, *untrusted, *eku;
+    struct option_texts crls, policies;
+};
+
+static bool check_values(const struct verify_files *given, struct error *err)
 {
+    int64_t strict_s;
+
+    if (given->eku && !config_eku_parse(given->eku, &strict_s))
+        return err_set(err, REASON_USAGE, "--eku strict, warn or allow-until:YYYY-MM-DD");
+    for (size_t i = 0; i < given->policies.n; i++)
+        if (!config_oid_is_good(given->policies.at[i]))
+            return err_set(err, REASON_USAGE, "--policy %s: no OID", given->policies.at[i]);
+    return true;
+}
+
+static bool trust_of_files(struct small_config *small, const struct verify_files *given,
+                           struct findings *findings, struct config_files *files,
+                           struct error *err)
+{
+    const char *ca_file = given->ca_file, *untrusted = given->untrusted;
+    const struct option_texts *crls = &given->crls;
     bool good;
 
+    if (!check_values(given, err))
+        return false;
     small->ca = (struct config_ca){.title = ca_file,
+                                   .eku = given->eku ? given->eku : "strict",
+                                   .policies = {given->policies.at, given->policies.n},
                                    .place = {ca_file, 1},
                                    .anchors = ca_file,
                                    .intermediates = untrusted,
@@ -87,6 +112,13 @@ static int print_result(const struct ctl *ctl, const struct config *config,
         json_t *json = json_pack("{s:s,s:b,s:s,s:i}", "reason", reason_name(result->reason), "ok",
                                  good, "detail", ctl_text(result->detail), "alert", result->alert);
 
+        if (!good && result->check) {
+            json_object_set_new(json, "depth", json_integer(result->depth));
+            json_object_set_new(json, "subject", json_string(result->subject));
+            json_object_set_new(json, "check", json_string(result->check));
+        }
+        if (good)
+            json_object_set_new(json, "eku_lacks", json_boolean(result->eku_lacks));
         if (good) {
             json_object_set_new(json, "ca", json_string(config->ca[result->ca].title));
             json_object_set_new(json, "not_after", json_integer(result->not_after_s));
@@ -95,9 +127,10 @@ static int print_result(const struct ctl *ctl, const struct config *config,
         }
         ctl_print_json(json);
     } else if (good) {
-        (void)printf("%sok%s: ca %s, valid until %s, revocation %s\n", ctl_color(ctl, "green"),
+        (void)printf("%sok%s: ca %s, valid until %s, revocation %s%s\n", ctl_color(ctl, "green"),
                      ctl_color(ctl, "off"), config->ca[result->ca].title, end,
-                     revocation_name(result->revocation));
+                     revocation_name(result->revocation),
+                     result->eku_lacks ? ", but not for client authentication" : "");
     } else {
         (void)printf("%sno%s: %s (%s)%s%s, TLS alert %u\n", ctl_color(ctl, "red"),
                      ctl_color(ctl, "off"), reason_text(result->reason),
@@ -149,13 +182,14 @@ static int verify_by_config(struct ctl *ctl, const char *path, int64_t at_s)
 
 int ctl_verify(struct ctl *ctl, int argc, char **argv)
 {
-    const char *ca_file = NULL, *untrusted = NULL;
-    struct option_texts crls = {.n = 0};
+    struct verify_files given = {.ca_file = NULL};
     int64_t at_s = clock_realtime_s();
     const struct option_row rows[] = {
-        {"ca-file", OPTION_TEXT, &ca_file, "FILE", "anchors; default: the ca sections", 0},
-        {"crl", OPTION_TEXTS, &crls, "FILE", "revocation list, then required; repeatable", 0},
-        {"untrusted", OPTION_TEXT, &untrusted, "FILE", "certificates that help to build a path", 0},
+        {"ca-file", OPTION_TEXT, &given.ca_file, "FILE", "anchors; default: the ca sections", 0},
+        {"crl", OPTION_TEXTS, &given.crls, "FILE", "revocation list, then required; repeatable", 0},
+        {"untrusted", OPTION_TEXT, &given.untrusted, "FILE", "certificates that help to build a path", 0},
+        {"policy", OPTION_TEXTS, &given.policies, "OID", "required certificate policy; repeatable", 0},
+        {"eku", OPTION_TEXT, &given.eku, "HOW", "as the ca option: strict (default), warn, ...", 0},
         {"at", OPTION_TIME, &at_s, "TIME", "as if it were then", 0},
     };
     AUTO(findings_clear) struct findings findings = {.ctl = ctl};
@@ -167,10 +201,10 @@ int ctl_verify(struct ctl *ctl, int argc, char **argv)
 
     if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
-    if (!ca_file)
+    if (!given.ca_file)
         return verify_by_config(ctl, rest.at[0], at_s);
     findings.list = ctl->json ? json_array() : NULL;
-    if (!trust_of_files(&small, ca_file, untrusted, &crls, &findings, &files, &err))
+    if (!trust_of_files(&small, &given, &findings, &files, &err))
         return ctl_error(&err);
     return verify_file(ctl, &files, rest.at[0], at_s);
 }

@@ -45,6 +45,27 @@ REASON(CERT_WEAK_KEY, DENY, "a key or digest of the chain is too weak", "gateway
 REASON(CERT_NAME_CONSTRAINT, DENY, "a name lies outside of what its authority may sign",
        "gatewayctl verify")
 REASON(CERT_INVALID, DENY, "the certificate chain is not valid", "gatewayctl verify")
+REASON(CERT_POLICY, DENY, "the certificate chain is not valid for a required policy",
+       "ca option policies; gatewayctl verify")
+REASON(CERT_ALGORITHM, DENY, "a key or signature algorithm of the chain is not accepted",
+       "gatewayctl verify")
+REASON(CERT_SERIAL, DENY, "a serial number in the chain is not allowed", "gatewayctl verify")
+REASON(CERT_VERSION, DENY, "a certificate of the chain has a version without extensions",
+       "gatewayctl verify")
+REASON(CERT_EXTENSION, DENY, "an extension of the chain is unknown or malformed",
+       "gatewayctl verify")
+REASON(CERT_NOT_CA, DENY, "a certificate of the chain may not sign others", "gatewayctl verify")
+REASON(CERT_IS_CA, DENY, "the certificate is one of an authority", "gatewayctl verify")
+REASON(CERT_KEY_USAGE, DENY, "the key usage of a certificate does not allow this",
+       "gatewayctl verify")
+REASON(CERT_PATH_LENGTH, DENY, "an authority of the chain allows fewer below it",
+       "gatewayctl verify")
+REASON(CERT_NAME_FORM, DENY, "a name in the chain is empty or has a wrong form",
+       "gatewayctl verify")
+REASON(CRL_INCOMPLETE, DENY, "the revocation lists cover the certificate in part only",
+       "ca options crls and revocation")
+REASON(CRL_ROLLBACK, FAULT, "a revocation list is older than one that was in force",
+       "put the newer one back; gatewayd.conf(5), crls")
 REASON(CRL_MISSING, DENY, "no revocation list covers the certificate",
        "ca options crls and revocation")
 REASON(CRL_EXPIRED, DENY, "the revocation list has expired", "ca option crl_grace")

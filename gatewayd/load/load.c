@@ -31,6 +31,8 @@ struct load {
     struct role *role;
     struct trust_build *trust;
     struct trust_errors trust_errors;
+    struct writer in_force_octets;
+    struct trust *in_force;       /* NULL: nothing was handed over, or it cannot be read */
     struct policy_text *policies;
     size_t n_policies;
     ev_timer end;
@@ -68,6 +70,7 @@ struct load *load_new(struct role *role)
     struct load *load = xcalloc(1, sizeof(*load));
 
     load->role = role;
+    load->in_force_octets = writer_new(TRUST_MAX);
     load->trust_errors = (struct trust_errors){.found = trust_found, .context = load};
     load->trust = trust_build_new(role->config, &load->trust_errors);
     return load;
@@ -132,6 +135,19 @@ static uint8_t kind_it_stops(uint8_t file_kind)
     return file_kind == FILE_POLICY ? LOADED_POLICY : LOADED_TRUST;
 }
 
+/* What cannot be read any more, of an older version say, remembers nothing. */
+static void take_in_force(struct load *load, int fd)
+{
+    struct error err;
+
+    if (!load->in_force && file_read(fd, TRUST_MAX, &load->in_force_octets, &err) &&
+        trust_decode(writer_bytes(&load->in_force_octets), &load->in_force, &err))
+        trust_build_in_force(load->trust, load->in_force);
+    else
+        log_event(LOG_LEVEL_WARNING, "trust_in_force", "%s",
+                  "detail=\"nothing is known of the lists before\"");
+}
+
 /* A file that cannot be read stops what it belongs to, not the other kind. */
 bool load_file(struct load *load, const struct message_file *file, int fd, struct error *err)
 {
@@ -141,7 +157,9 @@ bool load_file(struct load *load, const struct message_file *file, int fd, struc
     struct error unreadable;
     bool good = true;
 
-    if (max == 0)
+    if (file->kind == FILE_TRUST_IN_FORCE)
+        take_in_force(load, fd);
+    else if (max == 0)
         good = err_set(err, REASON_MSG_MALFORMED, "FILE without use");
     else if (!file_read(fd, max, &octets, &unreadable))
         tell(load, kind_it_stops(file->kind), name, 0, &unreadable);
@@ -183,6 +201,8 @@ static void make_trust(struct load *load)
         emit(load, LOADED_TRUST, "trust", writer_bytes(&out), trust_build_n_anchors(load->trust));
     writer_clear(&out);
     load->trust = trust_build_free(load->trust);
+    load->in_force = trust_free(load->in_force);
+    writer_clear(&load->in_force_octets);
 }
 
 static struct policy_world world_of(const struct config *config, const char **services,

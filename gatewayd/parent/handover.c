@@ -189,12 +189,25 @@ static void give_audit_dir(struct giving *giving)
     give_dir(giving, &audit->place, FILE_AUDIT_DIR, audit->directory, "", O_RDONLY);
 }
 
+/* Not there before the first load. */
+static void give_trust_in_force(struct giving *giving)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/trust", giving->config->gateway->state_dir);
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        give(giving, FILE_TRUST_IN_FORCE, "trust", 0, fd);
+}
+
 /* What is handed over beside the files of the configuration. again: with every reload too. */
 static const struct grant {
     enum process_role role;
     void (*give)(struct giving *giving);
     bool again;
 } grants[] = {
+    {PROCESS_LOAD, give_trust_in_force, false},
     {PROCESS_SPAWN, give_spawn_sockets, false},
     {PROCESS_EDGE, give_listeners, false},
     {PROCESS_DECIDE, give_upstream_dirs, true},

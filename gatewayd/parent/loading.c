@@ -10,7 +10,13 @@
 #include "gatewayd/shared/hash.h"
 #include "gatewayd/shared/xalloc.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -261,6 +267,31 @@ static bool take(struct parent *parent, enum loaded_kind kind)
     return true;
 }
 
+/*
+ * Keeps a copy of the trust data for later loads, so that no revocation list becomes older than it
+ * was, over a restart too. Without one a load remembers nothing; that is said, and no reason to stop.
+ */
+static void remember_trust(const struct parent *parent, int from)
+{
+    const char *folder = parent->config->gateway->state_dir;
+    char path[PATH_MAX], aside[PATH_MAX];
+    struct stat st;
+    off_t at = 0;
+    int to;
+
+    (void)snprintf(path, sizeof(path), "%s/trust", folder);
+    (void)snprintf(aside, sizeof(aside), "%s/trust.new", folder);
+    to = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to >= 0 && fstat(from, &st) == 0)
+        while (at < st.st_size && sendfile(to, from, &at, (size_t)(st.st_size - at)) > 0)
+            continue;
+    if (to < 0 || at == 0 || at < st.st_size || rename(aside, path) != 0)
+        log_event(LOG_LEVEL_WARNING, "trust_not_kept", "path=%s errno=%d",
+                  log_quoted(bytes_of(path)), errno);
+    if (to >= 0)
+        (void)close(to);
+}
+
 void loading_use(struct parent *parent)
 {
     struct message_trust trust;
@@ -272,6 +303,7 @@ void loading_use(struct parent *parent)
         trust = (struct message_trust){.generation = now->generation, .version = now->version};
         log_event(LOG_LEVEL_INFO, "trust_loaded", "generation=%u anchors=%u", now->generation,
                   now->count);
+        remember_trust(parent, now->fd);
         children_tell(parent, PROCESS_EDGE, MESSAGE_TRUST, &trust, now->fd);
         children_tell(parent, PROCESS_DECIDE, MESSAGE_TRUST, &trust, now->fd);
     }

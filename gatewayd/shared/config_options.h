@@ -39,6 +39,8 @@ OPTION(ca, intermediates, TEXT, NULL, 1, 4096, "", LIVE, "certificates that help
 OPTION(ca, crls, LIST, NULL, 1, 64, "", LIVE, "revocation lists: files or directories (watched), PEM or DER")
 OPTION(ca, revocation, CHOICE, 2, 0, 2, "off|if-present|require", LIVE, "whether a valid revocation list must cover each certificate of the chain")
 OPTION(ca, crl_grace, DURATION, 86400, 0, 2592000, "s", LIVE, "how long an expired revocation list is still used; alarms from half of it")
+OPTION(ca, eku, TEXT, "strict", 1, 32, "", LIVE, "whether certificates must be for client authentication: strict, warn, or allow-until:YYYY-MM-DD (warn until then)")
+OPTION(ca, policies, LIST, NULL, 1, 64, "", LIVE, "certificate policies (OIDs) of which one must be valid for the whole path; left out: any")
 OPTION(ca, max_depth, COUNT, 6, 1, 16, "", LIVE, "most certificates in a chain, the anchor not counted")
 END_SECTION(ca)
 

@@ -1,9 +1,12 @@
 /*
  * Revocation lists out of files. Runs in load and in gatewayctl on octets that a CA has written.
- * RFC 5280 section 5; what is checked here is never checked again per connection.
+ * RFC 5280 6.3; what is checked here is never checked again per connection.
  */
 #include "gatewayd/shared/crl_build.h"
 
+#include "common/text.h"
+#include "gatewayd/shared/crl_form.h"
+#include "gatewayd/shared/crl_serials.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -11,25 +14,36 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-struct list {
-    X509_CRL *crl;
-    char *file;
-    uint8_t scope;
-    int64_t this_update_s, next_update_s;
-    struct hash key; /* of the issuer whose signature fits */
-};
-
 struct crl_build {
-    struct list *lists;
+    struct crl_list *lists;
+    bool *good; /* beside lists: its signer and signature have been checked */
     size_t n_lists;
-    struct trust_crl *accepted; /* their issuer and serials are owned */
+    struct trust_crl *accepted;
+    bool *own; /* beside accepted: what it points to is ours, not of the trust data in force */
     size_t n_accepted;
 };
 
-static void clear_list(struct list *list)
+static struct bytes der_of_name(const X509_NAME *name)
 {
-    X509_CRL_free(list->crl);
-    free(list->file);
+    unsigned char *der = NULL;
+    int len = i2d_X509_NAME(name, &der);
+    struct bytes octets;
+
+    if (len <= 0)
+        abort();
+    octets = xbytes((struct bytes){der, (size_t)len});
+    OPENSSL_free(der);
+    return octets;
+}
+
+static void clear_accepted(struct trust_crl *crl)
+{
+    free((void *)crl->issuer.at);
+    free((void *)crl->number.at);
+    for (size_t i = 0; i < crl->n_names; i++)
+        free((void *)crl->names[i].at);
+    free((void *)crl->names);
+    crl_serials_free(crl->revoked, crl->n_revoked);
 }
 
 struct crl_build *crl_build_free(struct crl_build *build)
@@ -37,13 +51,14 @@ struct crl_build *crl_build_free(struct crl_build *build)
     if (!build)
         return NULL;
     for (size_t i = 0; i < build->n_lists; i++)
-        clear_list(&build->lists[i]);
-    for (size_t i = 0; i < build->n_accepted; i++) {
-        free((void *)build->accepted[i].issuer.at);
-        free((void *)build->accepted[i].serials);
-    }
+        crl_form_clear(&build->lists[i]);
+    for (size_t i = 0; i < build->n_accepted; i++)
+        if (build->own[i])
+            clear_accepted(&build->accepted[i]);
     free(build->lists);
+    free(build->good);
     free(build->accepted);
+    free(build->own);
     free(build);
     return NULL;
 }
@@ -58,80 +73,15 @@ size_t crl_build_n_lists(const struct crl_build *build)
     return build ? build->n_accepted : 0;
 }
 
-/* --- form ------------------------------------------------------------------------------------- */
-
-/* The issuing distribution point, if there is one (RFC 5280 5.2.5). */
-static bool read_scope(const X509_CRL *crl, uint8_t *ret_scope, struct error *err)
-{
-    int critical = -1;
-    ISSUING_DIST_POINT *point =
-        X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
-    bool partial;
-
-    *ret_scope = TRUST_SCOPE_ALL;
-    if (!point)
-        return critical == -1 ||
-               err_set(err, REASON_FILE_MALFORMED, "its issuing distribution point");
-    partial = point->distpoint || point->onlysomereasons || point->indirectCRL > 0 ||
-              point->onlyattr > 0 || (point->onlyuser > 0 && point->onlyCA > 0);
-    if (point->onlyuser > 0)
-        *ret_scope = TRUST_SCOPE_USERS;
-    if (point->onlyCA > 0)
-        *ret_scope = TRUST_SCOPE_CAS;
-    ISSUING_DIST_POINT_free(point);
-    if (partial)
-        return err_set(err, REASON_FILE_MALFORMED,
-                       "it is indirect, or for a part of its issuer's certificates only");
-    return true;
-}
-
-static bool check_extensions(const X509_CRL *crl, struct error *err)
-{
-    for (int i = 0; i < X509_CRL_get_ext_count(crl); i++) {
-        X509_EXTENSION *extension = X509_CRL_get_ext(crl, i);
-        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-
-        if (nid == NID_delta_crl)
-            return err_set(err, REASON_FILE_MALFORMED, "it is a delta list");
-        if (X509_EXTENSION_get_critical(extension) && nid != NID_issuing_distribution_point)
-            return err_set(err, REASON_FILE_MALFORMED, "it has an unknown critical extension");
-    }
-    return true;
-}
-
-/* An entry with a critical extension may mean another issuer's certificate (RFC 5280 5.3.3). */
-static bool check_entries(X509_CRL *crl, struct error *err)
-{
-    STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
-
-    for (int i = 0; i < sk_X509_REVOKED_num(entries); i++)
-        if (X509_REVOKED_get_ext_by_critical(sk_X509_REVOKED_value(entries, i), 1, -1) >= 0)
-            return err_set(err, REASON_FILE_MALFORMED, "entry %d has a critical extension", i);
-    return true;
-}
-
-static bool check_form(struct list *list, struct error *err)
-{
-    if (!x509_time_s(X509_CRL_get0_lastUpdate(list->crl), &list->this_update_s))
-        return err_set(err, REASON_FILE_MALFORMED, "its thisUpdate");
-    if (!x509_time_s(X509_CRL_get0_nextUpdate(list->crl), &list->next_update_s))
-        return err_set(err, REASON_FILE_MALFORMED, "it has no nextUpdate");
-    if (list->this_update_s < 0 || list->next_update_s < list->this_update_s)
-        return err_set(err, REASON_FILE_MALFORMED, "its nextUpdate lies before its thisUpdate");
-    return check_extensions(list->crl, err) && read_scope(list->crl, &list->scope, err) &&
-           check_entries(list->crl, err);
-}
+/* --- files ------------------------------------------------------------------------------------ */
 
 /* Takes crl. */
 static bool add_list(struct crl_build *build, const char *file, X509_CRL *crl, struct error *err)
 {
-    struct list list = {.crl = crl};
+    struct crl_list list;
 
-    if (!check_form(&list, err)) {
-        X509_CRL_free(crl);
+    if (!crl_form_read(crl, file, &list, err))
         return false;
-    }
-    list.file = xstrdup(file);
     build->lists = xrealloc(build->lists, build->n_lists + 1, sizeof(*build->lists));
     build->lists[build->n_lists++] = list;
     return true;
@@ -178,7 +128,7 @@ bool crl_build_read(struct crl_build **build, const char *file, struct bytes oct
     return err_set(err, REASON_FILE_MALFORMED, "no DER revocation list");
 }
 
-/* --- issuer and signature --------------------------------------------------------------------- */
+/* --- signer and signature --------------------------------------------------------------------- */
 
 static bool digest_is_weak(const X509_CRL *crl)
 {
@@ -190,165 +140,351 @@ static bool digest_is_weak(const X509_CRL *crl)
            digest == NID_ripemd160;
 }
 
-static X509 *find_signer(const struct list *list, const STACK_OF(X509) * stack, bool *ret_named)
+/* The anchor above a certificate. Dates are left out: an authority that has expired denies those
+ * below it by itself, and its list still names whom it has revoked. */
+static bool find_anchor(const struct crl_build_request *request, X509 *signer,
+                        struct hash *ret_anchor)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    bool good;
+
+    if (!store || !ctx)
+        abort();
+    for (int i = 0; i < sk_X509_num(request->anchors); i++)
+        if (X509_STORE_add_cert(store, sk_X509_value(request->anchors, i)) != 1)
+            abort();
+    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
+                                          X509_V_FLAG_NO_CHECK_TIME);
+    if (X509_STORE_CTX_init(ctx, store, signer,
+                            (STACK_OF(X509) *)(uintptr_t)request->intermediates) != 1)
+        abort();
+    good = X509_verify_cert(ctx) == 1;
+    if (good) {
+        const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+        *ret_anchor = x509_key_hash(sk_X509_value(chain, sk_X509_num(chain) - 1));
+    }
+    X509_STORE_CTX_free(ctx);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return good;
+}
+
+static bool is_signed_by(const struct crl_list *list, X509 *signer, bool *ret_named)
+{
+    if (X509_NAME_cmp(X509_get_subject_name(signer), X509_CRL_get_issuer(list->crl)) != 0)
+        return false;
+    *ret_named = true;
+    return (X509_get_key_usage(signer) & KU_CRL_SIGN) != 0 &&
+           X509_CRL_verify(list->crl, X509_get0_pubkey(signer)) == 1;
+}
+
+static bool find_signer(const struct crl_build_request *request, const STACK_OF(X509) * stack,
+                        struct crl_list *list, bool *ret_named)
 {
     for (int i = 0; i < sk_X509_num(stack); i++) {
-        X509 *issuer = sk_X509_value(stack, i);
+        X509 *signer = sk_X509_value(stack, i);
 
-        if (X509_NAME_cmp(X509_get_subject_name(issuer), X509_CRL_get_issuer(list->crl)) != 0)
+        if (!is_signed_by(list, signer, ret_named) ||
+            !find_anchor(request, signer, &list->anchor))
             continue;
-        *ret_named = true;
-        if ((X509_get_key_usage(issuer) & KU_CRL_SIGN) != 0 &&
-            X509_CRL_verify(list->crl, X509_get0_pubkey(issuer)) == 1)
-            return issuer;
+        list->signer = signer;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /* False: err says why the list is not used, *ret_stops whether the whole set is refused. */
-static bool check_signature(struct list *list, const STACK_OF(X509) * anchors,
-                            const STACK_OF(X509) * intermediates, bool *ret_stops,
-                            struct error *err)
+static bool check_signature(const struct crl_build_request *request, struct crl_list *list,
+                            bool *ret_stops, struct error *err)
 {
     bool named = false;
-    X509 *signer = find_signer(list, anchors, &named);
     char name[128];
+    bool good = find_signer(request, request->anchors, list, &named) ||
+                find_signer(request, request->intermediates, list, &named);
 
-    if (!signer)
-        signer = find_signer(list, intermediates, &named);
     ERR_clear_error();
     x509_name_text(X509_CRL_get_issuer(list->crl), name, sizeof(name));
     *ret_stops = named;
     if (!named)
         return err_set(err, REASON_CERT_UNKNOWN_CA,
                        "no anchor or intermediate of the ca section is its issuer %s", name);
-    if (!signer)
+    if (!good)
         return err_set(err, REASON_CERT_SIGNATURE, "not signed by its issuer %s", name);
     if (digest_is_weak(list->crl))
         return err_set(err, REASON_CERT_WEAK_KEY, "signed with a weak digest by %s", name);
-    list->key = x509_key_hash(signer);
     return true;
 }
 
-static void warn_of_dates(const struct list *list, int64_t now_s, const struct trust_errors *errors)
-{
-    struct error err;
+/* --- which of several ------------------------------------------------------------------------- */
 
-    if (list->next_update_s < now_s)
-        (void)err_set(&err, REASON_CRL_EXPIRED, "its nextUpdate was %lld s ago",
-                      (long long)(now_s - list->next_update_s));
-    else if (list->this_update_s > now_s)
-        (void)err_set(&err, REASON_CERT_NOT_YET_VALID, "its thisUpdate lies in the future");
-    else
-        return;
-    errors->found(errors->context, list->file, false, &err);
+static bool names_equal(const GENERAL_NAMES *a, const GENERAL_NAMES *b)
+{
+    if (!a || !b)
+        return a == b;
+    if (sk_GENERAL_NAME_num(a) != sk_GENERAL_NAME_num(b))
+        return false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(a); i++)
+        if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(a, i), sk_GENERAL_NAME_value(b, i)) != 0)
+            return false;
+    return true;
 }
 
-/* --- the sorted form -------------------------------------------------------------------------- */
-
-static int compare_serials(const void *a, const void *b)
+/* Both speak for the same certificates. */
+static bool is_same_kind(const struct crl_list *a, const struct crl_list *b)
 {
-    return memcmp(a, b, TRUST_SERIAL_LEN);
+    return a->scope == b->scope && a->indirect == b->indirect && a->reasons == b->reasons &&
+           memcmp(a->anchor.octets, b->anchor.octets, HASH_LEN) == 0 &&
+           X509_NAME_cmp(X509_CRL_get_issuer(a->crl), X509_CRL_get_issuer(b->crl)) == 0 &&
+           names_equal(a->names, b->names);
 }
 
-static uint32_t drop_twins(uint8_t *serials, size_t n)
+static bool is_newer(const struct crl_list *a, const struct crl_list *b)
 {
-    size_t kept = 0;
+    int order = a->number.at && b->number.at ? crl_form_compare_numbers(a->number, b->number) : 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *at = serials + i * TRUST_SERIAL_LEN;
-
-        if (kept > 0 && memcmp(serials + (kept - 1) * TRUST_SERIAL_LEN, at, TRUST_SERIAL_LEN) == 0)
-            continue;
-        memmove(serials + kept++ * TRUST_SERIAL_LEN, at, TRUST_SERIAL_LEN);
-    }
-    return (uint32_t)kept;
+    return order > 0 || (order == 0 && a->this_update_s > b->this_update_s);
 }
 
-/* Serials that no acceptable certificate can have (verify.c refuses those) are left out. */
-static void collect_serials(X509_CRL *crl, struct trust_crl *ret_list)
+/* Another good list of the same kind is newer, or as new and stands before. */
+static bool is_outdated(const struct crl_build *build, size_t index)
 {
-    STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
-    int n = entries ? sk_X509_REVOKED_num(entries) : 0;
-    uint8_t *serials = xcalloc((size_t)n, TRUST_SERIAL_LEN);
-    size_t used = 0;
-
-    for (int i = 0; i < n; i++) {
-        const X509_REVOKED *entry = sk_X509_REVOKED_value(entries, i);
-        struct bytes serial;
-
-        if (!x509_serial(X509_REVOKED_get0_serialNumber(entry), &serial) ||
-            serial.len > TRUST_SERIAL_LEN)
-            continue;
-        memcpy(serials + used * TRUST_SERIAL_LEN + (TRUST_SERIAL_LEN - serial.len), serial.at,
-               serial.len);
-        used++;
-    }
-    qsort(serials, used, TRUST_SERIAL_LEN, compare_serials);
-    ret_list->n_serials = drop_twins(serials, used);
-    ret_list->serials = serials;
-}
-
-static void keep(struct crl_build *build, const struct list *list)
-{
-    unsigned char *der = NULL;
-    int len = i2d_X509_NAME(X509_CRL_get_issuer(list->crl), &der);
-    struct trust_crl *accepted;
-
-    if (len <= 0)
-        abort();
-    build->accepted = xrealloc(build->accepted, build->n_accepted + 1, sizeof(*build->accepted));
-    accepted = &build->accepted[build->n_accepted++];
-    *accepted = (struct trust_crl){.issuer = xbytes((struct bytes){der, (size_t)len}),
-                                   .key = list->key,
-                                   .scope = list->scope,
-                                   .this_update_s = list->this_update_s,
-                                   .next_update_s = list->next_update_s};
-    OPENSSL_free(der);
-    collect_serials(list->crl, accepted);
-}
-
-/* Another accepted list of the same issuer and scope is newer, or as new and stands before. */
-static bool is_outdated(const struct crl_build *build, const bool *good, size_t index)
-{
-    const struct list *list = &build->lists[index];
+    const struct crl_list *list = &build->lists[index];
 
     for (size_t i = 0; i < build->n_lists; i++) {
-        const struct list *other = &build->lists[i];
+        const struct crl_list *other = &build->lists[i];
 
-        if (i == index || !good[i] || other->scope != list->scope ||
-            memcmp(other->key.octets, list->key.octets, HASH_LEN) != 0 ||
-            X509_NAME_cmp(X509_CRL_get_issuer(other->crl), X509_CRL_get_issuer(list->crl)) != 0)
-            continue;
-        if (other->this_update_s > list->this_update_s ||
-            (other->this_update_s == list->this_update_s && i < index))
+        if (i != index && build->good[i] && other->delta == list->delta &&
+            is_same_kind(other, list) &&
+            (is_newer(other, list) || (!is_newer(list, other) && i < index)))
             return true;
     }
     return false;
 }
 
-void crl_build_check(struct crl_build *build, const STACK_OF(X509) * anchors,
-                     const STACK_OF(X509) * intermediates, int64_t now_s,
-                     const struct trust_errors *errors)
+/* The newest delta that may be joined to this base (RFC 5280 5.2.4). */
+static const struct crl_list *find_delta(const struct crl_build *build, const struct crl_list *base)
 {
-    bool *good;
+    for (size_t i = 0; i < build->n_lists; i++) {
+        const struct crl_list *delta = &build->lists[i];
 
+        if (build->good[i] && delta->delta && is_same_kind(delta, base) && base->number.at &&
+            !is_outdated(build, i) && crl_form_compare_numbers(base->number, delta->base) >= 0 &&
+            crl_form_compare_numbers(delta->number, base->number) > 0)
+            return delta;
+    }
+    return NULL;
+}
+
+static bool has_base(const struct crl_build *build, const struct crl_list *delta)
+{
+    for (size_t i = 0; i < build->n_lists; i++)
+        if (build->good[i] && !build->lists[i].delta && is_same_kind(&build->lists[i], delta) &&
+            build->lists[i].number.at &&
+            crl_form_compare_numbers(build->lists[i].number, delta->base) >= 0)
+            return true;
+    return false;
+}
+
+/* --- the sorted form -------------------------------------------------------------------------- */
+
+static const struct bytes *ders_of_names(const GENERAL_NAMES *names, size_t *ret_n)
+{
+    size_t n = names ? (size_t)sk_GENERAL_NAME_num(names) : 0;
+    struct bytes *all = n ? xcalloc(n, sizeof(*all)) : NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char *der = NULL;
+        int len = i2d_GENERAL_NAME(sk_GENERAL_NAME_value(names, (int)i), &der);
+
+        if (len <= 0)
+            abort();
+        all[i] = xbytes((struct bytes){der, (size_t)len});
+        OPENSSL_free(der);
+    }
+    *ret_n = n;
+    return all;
+}
+
+static struct trust_crl sorted_form(const struct crl_list *base, const struct crl_list *delta)
+{
+    const struct crl_list *newest = delta ? delta : base;
+    struct trust_crl crl = {.issuer = der_of_name(X509_CRL_get_issuer(base->crl)),
+                            .anchor = base->anchor,
+                            .scope = base->scope,
+                            .indirect = base->indirect,
+                            .reasons = base->reasons,
+                            .this_update_s = newest->this_update_s,
+                            .next_update_s = base->next_update_s};
+
+    if (delta && delta->next_update_s > crl.next_update_s)
+        crl.next_update_s = delta->next_update_s;
+    if (newest->number.at)
+        crl.number = xbytes(newest->number);
+    crl.names = ders_of_names(base->names, &crl.n_names);
+    crl.revoked = crl_serials_collect(base->crl, delta ? delta->crl : NULL, base->indirect,
+                                      &crl.n_revoked);
+    return crl;
+}
+
+static void accept_list(struct crl_build *build, const struct trust_crl *crl, bool own)
+{
+    build->accepted = xrealloc(build->accepted, build->n_accepted + 1, sizeof(*build->accepted));
+    build->own = xrealloc(build->own, build->n_accepted + 1, sizeof(*build->own));
+    build->own[build->n_accepted] = own;
+    build->accepted[build->n_accepted++] = *crl;
+}
+
+/* --- against what is in force ----------------------------------------------------------------- */
+
+static bool is_same_coverage(const struct trust_crl *a, const struct trust_crl *b)
+{
+    if (a->scope != b->scope || a->indirect != b->indirect || a->reasons != b->reasons ||
+        a->n_names != b->n_names || !bytes_equal(a->issuer, b->issuer) ||
+        memcmp(a->anchor.octets, b->anchor.octets, HASH_LEN) != 0)
+        return false;
+    for (size_t i = 0; i < a->n_names; i++)
+        if (!bytes_equal(a->names[i], b->names[i]))
+            return false;
+    return true;
+}
+
+static bool is_older(const struct trust_crl *a, const struct trust_crl *b)
+{
+    int order =
+        a->number.len && b->number.len ? crl_form_compare_numbers(a->number, b->number) : 0;
+
+    return order < 0 || (order == 0 && a->this_update_s < b->this_update_s);
+}
+
+/* The list in force for the same certificates, if that one is newer. */
+static const struct trust_crl *find_newer(const struct trust_ca *in_force,
+                                          const struct trust_crl *crl)
+{
+    for (size_t i = 0; in_force && i < in_force->n_crls; i++)
+        if (is_same_coverage(&in_force->crls[i], crl) && is_older(crl, &in_force->crls[i]))
+            return &in_force->crls[i];
+    return NULL;
+}
+
+static void tell(const struct crl_build_request *request, const char *file, bool stops,
+                 const struct error *err)
+{
+    request->errors->found(request->errors->context, file, stops, err);
+}
+
+/* An older list would free whom the newer one has revoked: the newer one stays. */
+static void keep(struct crl_build *build, const struct crl_build_request *request,
+                 const struct crl_list *list)
+{
+    struct trust_crl crl = sorted_form(list, find_delta(build, list));
+    const struct trust_crl *newer = find_newer(request->in_force, &crl);
+    char old_text[32], new_text[32];
+    struct error err;
+
+    if (!newer) {
+        accept_list(build, &crl, true);
+        return;
+    }
+    text_format_time_ms(crl.this_update_s * 1000, old_text);
+    text_format_time_ms(newer->this_update_s * 1000, new_text);
+    (void)err_set(&err, REASON_CRL_ROLLBACK, "it is of %s, the one in force of %s stays", old_text,
+                  new_text);
+    tell(request, list->file, false, &err);
+    clear_accepted(&crl);
+    accept_list(build, newer, false);
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+static void warn_of_list(const struct crl_build *build, const struct crl_build_request *request,
+                         const struct crl_list *list)
+{
+    struct error err = {.reason = REASON_OK};
+
+    if (list->delta && !has_base(build, list))
+        (void)err_set(&err, REASON_CRL_INCOMPLETE, "a delta list without its base");
+    else if (list->next_update_s < request->now_s)
+        (void)err_set(&err, REASON_CRL_EXPIRED, "its nextUpdate was %lld s ago",
+                      (long long)(request->now_s - list->next_update_s));
+    else if (list->this_update_s > request->now_s)
+        (void)err_set(&err, REASON_CERT_NOT_YET_VALID, "its thisUpdate lies in the future");
+    if (err.reason != REASON_OK)
+        tell(request, list->file, false, &err);
+}
+
+/* The signer is on an accepted list of its own issuer: what it signs counts no more. */
+static bool signer_is_revoked(const struct crl_build *build, const struct crl_list *list)
+{
+    struct bytes issuer = der_of_name(X509_get_issuer_name(list->signer));
+    struct bytes serial;
+    bool revoked = false;
+
+    if (x509_serial(X509_get0_serialNumber(list->signer), &serial))
+        for (size_t i = 0; i < build->n_accepted && !revoked; i++)
+            for (size_t k = 0; k < build->accepted[i].n_revoked && !revoked; k++)
+                revoked = bytes_equal(build->accepted[i].revoked[k].issuer, issuer) &&
+                          memcmp(build->accepted[i].anchor.octets, list->anchor.octets,
+                                 HASH_LEN) == 0 &&
+                          trust_revoked_has(&build->accepted[i].revoked[k], serial);
+    free((void *)issuer.at);
+    return revoked;
+}
+
+static void keep_all(struct crl_build *build, const struct crl_build_request *request)
+{
+    for (size_t i = 0; i < build->n_lists; i++) {
+        if (!build->good[i] || is_outdated(build, i))
+            continue;
+        warn_of_list(build, request, &build->lists[i]);
+        if (!build->lists[i].delta)
+            keep(build, request, &build->lists[i]);
+    }
+}
+
+static void drop_accepted(struct crl_build *build)
+{
+    for (size_t i = 0; i < build->n_accepted; i++)
+        if (build->own[i])
+            clear_accepted(&build->accepted[i]);
+    build->n_accepted = 0;
+}
+
+/* True when a list fell away. */
+static bool drop_revoked_signers(struct crl_build *build, const struct crl_build_request *request)
+{
+    bool dropped = false;
+
+    for (size_t i = 0; i < build->n_lists; i++) {
+        struct error err;
+
+        if (!build->good[i] || !signer_is_revoked(build, &build->lists[i]))
+            continue;
+        build->good[i] = false;
+        dropped = true;
+        (void)err_set(&err, REASON_CERT_REVOKED, "the certificate of its signer");
+        tell(request, build->lists[i].file, false, &err);
+    }
+    return dropped;
+}
+
+void crl_build_check(struct crl_build *build, const struct crl_build_request *request)
+{
     if (!build)
         return;
-    good = xcalloc(build->n_lists, sizeof(*good));
+    build->good = xcalloc(build->n_lists, sizeof(*build->good));
     for (size_t i = 0; i < build->n_lists; i++) {
         struct error err;
         bool stops;
 
-        good[i] = check_signature(&build->lists[i], anchors, intermediates, &stops, &err);
-        if (!good[i])
-            errors->found(errors->context, build->lists[i].file, stops, &err);
+        build->good[i] = check_signature(request, &build->lists[i], &stops, &err);
+        if (!build->good[i])
+            tell(request, build->lists[i].file, stops, &err);
     }
-    for (size_t i = 0; i < build->n_lists; i++) {
-        if (!good[i] || is_outdated(build, good, i))
-            continue;
-        warn_of_dates(&build->lists[i], now_s, errors);
-        keep(build, &build->lists[i]);
-    }
-    free(good);
+    keep_all(build, request);
+    if (!drop_revoked_signers(build, request))
+        return;
+    drop_accepted(build);
+    keep_all(build, request);
 }

@@ -1,8 +1,7 @@
 #pragma once
 /*
- * Revocation lists of one ca section out of files: form, signature and dates checked once, serials
- * sorted. Part of trust_build; a list that covers only some of its issuer's certificates, and that
- * verify could not use correctly, is refused.
+ * Revocation lists of one ca section out of files: form, signer and signature checked once, deltas
+ * joined to their bases, serials sorted. Part of trust_build.
  */
 #include "gatewayd/shared/trust_build.h"
 
@@ -14,13 +13,20 @@ struct crl_build;
 bool crl_build_read(struct crl_build **build, const char *file, struct bytes octets,
                     struct error *err) MUST_CHECK;
 struct crl_build *crl_build_free(struct crl_build *build); /* accepts NULL, returns NULL */
+
+struct crl_build_request {
+    const STACK_OF(X509) * anchors, *intermediates;
+    const struct trust_ca *in_force; /* the section as it is in force, or NULL; borrowed for life */
+    int64_t now_s;                   /* for warnings */
+    const struct trust_errors *errors;
+};
+
 /*
- * Finds the issuer of each list among the two stacks and checks its signature; of several lists of
- * one issuer the newest stays. build may be NULL.
+ * Finds the signer of each list among the two stacks, its path to an anchor, and checks the
+ * signature; of several lists for the same certificates the newest stays, a list in force also
+ * against older ones that come now. build may be NULL.
  */
-void crl_build_check(struct crl_build *build, const STACK_OF(X509) * anchors,
-                     const STACK_OF(X509) * intermediates, int64_t now_s,
-                     const struct trust_errors *errors);
+void crl_build_check(struct crl_build *build, const struct crl_build_request *request);
 /* What crl_build_check has accepted; borrowed until crl_build_free. */
 const struct trust_crl *crl_build_lists(const struct crl_build *build);
 size_t crl_build_n_lists(const struct crl_build *build);

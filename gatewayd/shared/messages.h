@@ -55,6 +55,7 @@ enum file_kind {
     FILE_UPSTREAM_CERTIFICATE,
     /* key: its private key, PEM; name = service title, index = index of the upstream_tls section */
     FILE_UPSTREAM_KEY,
+    FILE_TRUST_IN_FORCE, /* load: the trust data that were put in force last */
     FILE__COUNT
 };
 

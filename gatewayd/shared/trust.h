@@ -12,19 +12,36 @@ enum {
     TRUST_CAS_MAX = 1024,          /* ca sections */
     TRUST_CERTIFICATES_MAX = 4096, /* anchors, or intermediates, of one ca */
     TRUST_CRLS_MAX = 65536,        /* revocation lists of one ca */
+    TRUST_NAMES_MAX = 64,          /* names of one distribution point */
+    TRUST_ISSUERS_MAX = 65536,     /* issuers of whose certificates one indirect list speaks */
+    TRUST_POLICIES_MAX = 64,       /* policies of one ca */
     TRUST_SERIAL_LEN = 20, /* RFC 5280 4.1.2.2: at most 20 octets; shorter ones zeros in front */
 };
 
 /* What a revocation list speaks for (RFC 5280 5.2.5). */
 enum { TRUST_SCOPE_USERS = 1, TRUST_SCOPE_CAS = 2, TRUST_SCOPE_ALL = 3 };
+/* Reasons as in ReasonFlags (RFC 5280 4.2.1.13): bit n is reason n; 0, unused, is never set. */
+enum { TRUST_REASONS_ALL = 0x1fe };
 
-struct trust_crl {
-    struct bytes issuer; /* DER of the issuer's name */
-    struct hash key;     /* SHA-256 of the SubjectPublicKeyInfo whose signature load has checked */
-    uint8_t scope;
-    int64_t this_update_s, next_update_s; /* seconds since 1970 */
+/* The certificates of one issuer that a list names. An indirect list has several. */
+struct trust_revoked {
+    struct bytes issuer;    /* DER of the name of the certificates' issuer */
     const uint8_t *serials; /* n_serials x TRUST_SERIAL_LEN octets, strictly ascending */
     uint32_t n_serials;
+};
+
+struct trust_crl {
+    struct bytes issuer; /* DER of the name of who signed it */
+    struct hash anchor;  /* SHA-256 of the SubjectPublicKeyInfo that its signer's path ends in */
+    uint8_t scope;
+    bool indirect; /* speaks for certificates of others that name its issuer (cRLIssuer) */
+    uint16_t reasons;
+    int64_t this_update_s, next_update_s; /* seconds since 1970 */
+    struct bytes number;                  /* cRLNumber, big-endian; empty: it has none */
+    const struct bytes *names; /* DER of GeneralNames: its distribution point; none: any */
+    size_t n_names;
+    const struct trust_revoked *revoked;
+    size_t n_revoked;
 };
 
 struct trust_ca {
@@ -32,6 +49,9 @@ struct trust_ca {
     uint8_t revocation; /* enum config_revocation */
     uint32_t crl_grace_s;
     uint32_t max_depth;                          /* certificates below the anchor */
+    int64_t eku_strict_s; /* from then on an extended key usage with clientAuth must be there */
+    const struct bytes *policies; /* DER of OIDs: one of them must be valid; none: any policy */
+    size_t n_policies;
     const struct bytes *anchors, *intermediates; /* DER */
     size_t n_anchors, n_intermediates;
     const struct trust_crl *crls;
@@ -47,11 +67,13 @@ struct trust {
 void trust_encode(const struct trust *trust, struct writer *out);
 /*
  * Borrows from `in`: keep the mapping as long as the trust. Refuses what encode does not write
- * (unsorted serials, names twice, limits, trailing octets). The caller owns *ret_trust.
+ * (names twice, limits, trailing octets). Looks at no serial, so that a list of millions costs
+ * nothing here: that they ascend is as much load's word as that none is left out. The caller owns
+ * *ret_trust.
  */
 bool trust_decode(struct bytes in, struct trust **ret_trust, struct error *err) MUST_CHECK;
 struct trust *trust_free(struct trust *trust); /* of decode; accepts NULL, returns NULL */
 /* Big-endian magnitude of a serial, without sign octet, at most TRUST_SERIAL_LEN octets. */
-bool trust_crl_has(const struct trust_crl *crl, struct bytes serial);
+bool trust_revoked_has(const struct trust_revoked *revoked, struct bytes serial);
 
 DEFINE_AUTO(struct trust *, trust_freep, trust_free)

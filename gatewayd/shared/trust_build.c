@@ -4,6 +4,7 @@
  */
 #include "gatewayd/shared/trust_build.h"
 
+#include "gatewayd/shared/config_ca.h"
 #include "gatewayd/shared/crl_build.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
@@ -22,6 +23,7 @@ struct trust_build {
     const struct trust_errors *errors;
     bool stopped;
     struct build_ca *cas; /* one per ca section */
+    const struct trust *in_force;
 };
 
 static void found(struct trust_build *build, const char *file, bool stops, const struct error *err)
@@ -191,6 +193,24 @@ static struct bytes *encode_stack(const STACK_OF(X509) * stack)
     return all;
 }
 
+/* config_check has made sure that each is an OID. */
+static struct bytes *encode_policies(const struct config_list *policies)
+{
+    struct bytes *all = xcalloc(policies->n, sizeof(*all));
+
+    for (size_t i = 0; i < policies->n; i++) {
+        ASN1_OBJECT *oid = OBJ_txt2obj(policies->at[i], 1);
+        unsigned char *der = NULL;
+        int len = oid ? i2d_ASN1_OBJECT(oid, &der) : -1;
+
+        if (len > 0)
+            all[i] = xbytes((struct bytes){der, (size_t)len});
+        OPENSSL_free(der);
+        ASN1_OBJECT_free(oid);
+    }
+    return all;
+}
+
 static void free_encoded(const struct bytes *all, size_t n)
 {
     for (size_t i = 0; all && i < n; i++)
@@ -207,6 +227,9 @@ static void fill_ca(struct trust_build *build, size_t index, struct trust_ca *ca
                             .revocation = (uint8_t)section->revocation,
                             .crl_grace_s = (uint32_t)section->crl_grace,
                             .max_depth = (uint32_t)section->max_depth,
+                            .eku_strict_s = config_eku_strict_s(section->eku),
+                            .policies = encode_policies(&section->policies),
+                            .n_policies = section->policies.n,
                             .anchors = encode_stack(from->anchors),
                             .n_anchors = (size_t)sk_X509_num(from->anchors),
                             .intermediates = encode_stack(from->intermediates),
@@ -220,17 +243,35 @@ static void crl_found(void *context, const char *file, bool stops, const struct 
     found(context, file, stops, err);
 }
 
+void trust_build_in_force(struct trust_build *build, const struct trust *in_force)
+{
+    build->in_force = in_force;
+}
+
+static const struct trust_ca *find_in_force(const struct trust_build *build, const char *title)
+{
+    for (size_t i = 0; build->in_force && i < build->in_force->n_cas; i++)
+        if (bytes_equal(build->in_force->cas[i].name, bytes_of(title)))
+            return &build->in_force->cas[i];
+    return NULL;
+}
+
 static void check_ca(struct trust_build *build, size_t index, int64_t now_s)
 {
     const struct config_ca *section = &build->config->ca[index];
     struct build_ca *ca = &build->cas[index];
     const struct trust_errors errors = {.found = crl_found, .context = build};
+    const struct crl_build_request request = {.anchors = ca->anchors,
+                                              .intermediates = ca->intermediates,
+                                              .in_force = find_in_force(build, section->title),
+                                              .now_s = now_s,
+                                              .errors = &errors};
 
     if (sk_X509_num(ca->anchors) == 0)
         stop(build, section->anchors, REASON_TRUST_MISSING, section->title);
     warn_of_dates(build, ca->anchors, section->title, now_s);
     warn_of_dates(build, ca->intermediates, section->title, now_s);
-    crl_build_check(ca->crls, ca->anchors, ca->intermediates, now_s, &errors);
+    crl_build_check(ca->crls, &request);
 }
 
 bool trust_build_finish(struct trust_build *build, int64_t now_s, struct writer *out)
@@ -246,6 +287,7 @@ bool trust_build_finish(struct trust_build *build, int64_t now_s, struct writer 
         fill_ca(build, i, &trust.cas[i]);
     trust_encode(&trust, out);
     for (size_t i = 0; i < trust.n_cas; i++) {
+        free_encoded(trust.cas[i].policies, trust.cas[i].n_policies);
         free_encoded(trust.cas[i].anchors, trust.cas[i].n_anchors);
         free_encoded(trust.cas[i].intermediates, trust.cas[i].n_intermediates);
     }

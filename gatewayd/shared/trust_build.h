@@ -26,6 +26,11 @@ void trust_build_intermediates(struct trust_build *build, size_t ca, const char 
                                struct bytes octets);
 void trust_build_crl(struct trust_build *build, size_t ca, const char *file, struct bytes octets);
 /*
+ * The trust data in force: no revocation list becomes older than it is there. Borrowed until
+ * finish; left out: nothing is known of lists before.
+ */
+void trust_build_in_force(struct trust_build *build, const struct trust *in_force);
+/*
  * Checks revocation lists against their issuers and writes the set. now_s: for warnings about
  * dates. False when an error was found, here or before.
  */

@@ -1,13 +1,15 @@
 /*
- * Path validation over OpenSSL's X509_verify_cert, plus what it leaves to the caller: extended key
- * usage that must be there, revocation by the index (no OpenSSL revocation checking: it would hash
- * each list again per connection), serial numbers, the facts of the chain. Runs in edges on chains
- * of strangers, and in gatewayctl.
+ * Path validation: X509_verify_cert in its strict form with certificate policies, then what it
+ * leaves to the caller (verify_rules.c), then revocation by the index (verify_revocation.c; OpenSSL
+ * would hash each list again per connection). Runs in edges on chains of strangers, and in
+ * gatewayctl.
  */
 #include "gatewayd/shared/verify.h"
 
 #include "gatewayd/shared/config.h"
 #include "gatewayd/shared/verify_reason.h"
+#include "gatewayd/shared/verify_revocation.h"
+#include "gatewayd/shared/verify_rules.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -18,21 +20,14 @@
 enum {
     SECURITY_LEVEL =
         2, /* RSA 2048, curves of 224 bits, SHA-256: 112 bits (SSL_CTX_set_security_level) */
-    NAME_ROOM = 96, /* octets of a subject in a detail */
-};
-
-struct list {
-    struct hash key;
-    X509_NAME *issuer;
-    const struct trust_crl *crl;
 };
 
 struct verify_ca {
     const struct trust_ca *trust;
     X509_STORE *store;
     STACK_OF(X509) * intermediates;
-    struct list *lists; /* sorted by key */
-    size_t n_lists;
+    bool policies; /* an anchor or intermediate of the section says something of policies */
+    struct revocation *revocation;
 };
 
 struct verify {
@@ -53,6 +48,18 @@ static X509 *read_certificate(struct bytes der)
     return NULL;
 }
 
+/* Extensions that make policy processing necessary (RFC 5280 6.1). */
+static bool speaks_of_policies(const X509 *certificate)
+{
+    static const int extensions[] = {NID_certificate_policies, NID_policy_mappings,
+                                     NID_policy_constraints, NID_inhibit_any_policy};
+
+    for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
+        if (X509_get_ext_by_NID(certificate, extensions[i], -1) >= 0)
+            return true;
+    return false;
+}
+
 static bool add_anchors(struct verify_ca *ca, struct error *err)
 {
     for (size_t i = 0; i < ca->trust->n_anchors; i++) {
@@ -60,6 +67,7 @@ static bool add_anchors(struct verify_ca *ca, struct error *err)
 
         if (!anchor || X509_STORE_add_cert(ca->store, anchor) != 1)
             return err_set(err, REASON_CERT_MALFORMED, "anchor %zu", i);
+        ca->policies = ca->policies || speaks_of_policies(anchor);
     }
     return true;
 }
@@ -73,29 +81,41 @@ static bool add_intermediates(struct verify_ca *ca, struct error *err)
             X509_free(certificate);
             return err_set(err, REASON_CERT_MALFORMED, "intermediate %zu", i);
         }
+        ca->policies = ca->policies || speaks_of_policies(certificate);
     }
     return true;
 }
 
-static int compare_lists(const void *a, const void *b)
+static bool any_speaks_of_policies(const STACK_OF(X509) * stack)
 {
-    return memcmp(((const struct list *)a)->key.octets, ((const struct list *)b)->key.octets,
-                  HASH_LEN);
+    for (int i = 0; i < sk_X509_num(stack); i++)
+        if (speaks_of_policies(sk_X509_value(stack, i)))
+            return true;
+    return false;
 }
 
-static bool add_lists(struct verify_ca *ca, struct error *err)
+/*
+ * Without policies in the configuration the path may be valid for any one; with them one of them
+ * must be valid. OpenSSL's own start, no policy at all, would refuse every path with
+ * requireExplicitPolicy.
+ */
+static bool add_policies(X509_VERIFY_PARAM *param, const struct trust_ca *trust, struct error *err)
 {
-    ca->lists = xcalloc(ca->trust->n_crls, sizeof(*ca->lists));
-    for (size_t i = 0; i < ca->trust->n_crls; i++) {
-        const struct trust_crl *crl = &ca->trust->crls[i];
-        const unsigned char *at = crl->issuer.at;
-        X509_NAME *issuer = d2i_X509_NAME(NULL, &at, (long)crl->issuer.len);
+    ASN1_OBJECT *any = OBJ_nid2obj(NID_any_policy);
 
-        if (!issuer)
-            return err_set(err, REASON_CERT_MALFORMED, "issuer of revocation list %zu", i);
-        ca->lists[ca->n_lists++] = (struct list){.key = crl->key, .issuer = issuer, .crl = crl};
+    if (trust->n_policies == 0)
+        return X509_VERIFY_PARAM_add0_policy(param, any) == 1 ||
+               err_set(err, REASON_CRYPTO, "anyPolicy");
+    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_EXPLICIT_POLICY);
+    for (size_t i = 0; i < trust->n_policies; i++) {
+        const unsigned char *at = trust->policies[i].at;
+        ASN1_OBJECT *oid = d2i_ASN1_OBJECT(NULL, &at, (long)trust->policies[i].len);
+
+        if (!oid || X509_VERIFY_PARAM_add0_policy(param, oid) != 1) {
+            ASN1_OBJECT_free(oid);
+            return err_set(err, REASON_CONFIG_VALUE, "policy %zu", i);
+        }
     }
-    qsort(ca->lists, ca->n_lists, sizeof(*ca->lists), compare_lists);
     return true;
 }
 
@@ -110,11 +130,14 @@ static bool make_ca(struct verify_ca *ca, const struct trust_ca *trust, struct e
         abort();
     param = X509_STORE_get0_param(ca->store);
     /* An anchor may be an intermediate: trusted by itself, whatever stands above it. */
-    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
+                                                 X509_V_FLAG_X509_STRICT);
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
     /* OpenSSL counts the intermediates only. */
     X509_VERIFY_PARAM_set_depth(param, (int)trust->max_depth - 1);
-    if (add_anchors(ca, err) && add_intermediates(ca, err) && add_lists(ca, err))
+    ca->policies = trust->n_policies > 0;
+    if (add_policies(param, trust, err) && add_anchors(ca, err) && add_intermediates(ca, err) &&
+        revocation_new(trust, &ca->revocation, err))
         return true;
     ERR_clear_error();
     return err_in(err, "ca %.*s", (int)trust->name.len, (const char *)trust->name.at);
@@ -142,9 +165,7 @@ struct verify *verify_free(struct verify *verify)
 
         X509_STORE_free(ca->store);
         sk_X509_pop_free(ca->intermediates, X509_free);
-        for (size_t j = 0; j < ca->n_lists; j++)
-            X509_NAME_free(ca->lists[j].issuer);
-        free(ca->lists);
+        revocation_free(ca->revocation);
     }
     free(verify->cas);
     free(verify);
@@ -161,65 +182,17 @@ const struct trust *verify_trust(const struct verify *verify)
 static bool refuse(struct verify_result *result, enum reason reason, int depth, X509 *certificate,
                    const char *what)
 {
-    char name[NAME_ROOM] = "";
-
+    result->subject[0] = '\0';
     if (certificate)
-        x509_name_text(X509_get_subject_name(certificate), name, sizeof(name));
+        x509_name_text(X509_get_subject_name(certificate), result->subject,
+                       sizeof(result->subject));
     result->reason = reason;
     result->alert = verify_alert(reason);
-    (void)snprintf(result->detail, sizeof(result->detail), "certificate %d (%s): %s", depth, name,
-                   what);
+    result->depth = depth;
+    result->check = what;
+    (void)snprintf(result->detail, sizeof(result->detail), "certificate %d (%s): %s", depth,
+                   result->subject, what);
     return false;
-}
-
-/* --- rules that OpenSSL does not have --------------------------------------------------------- */
-
-/* What a chain is for: a row each for clients and for servers. */
-static const struct purpose {
-    int purpose, trust;
-    uint32_t eku;
-    const char *eku_lacks, *no_ca;
-} purposes[] = {
-    [false] = {X509_PURPOSE_SSL_CLIENT, X509_TRUST_SSL_CLIENT, XKU_SSL_CLIENT,
-               "its extended key usage lacks clientAuth", "a CA certificate is no client"},
-    [true] = {X509_PURPOSE_SSL_SERVER, X509_TRUST_SSL_SERVER, XKU_SSL_SERVER,
-              "its extended key usage lacks serverAuth", "a CA certificate is no server"},
-};
-
-static bool eku_is_wrong(const struct purpose *purpose, X509 *certificate)
-{
-    uint32_t eku = X509_get_extended_key_usage(certificate);
-
-    return eku != UINT32_MAX && (eku & purpose->eku) == 0;
-}
-
-static bool check_leaf(const struct purpose *purpose, X509 *leaf, struct verify_result *result)
-{
-    uint32_t flags = X509_get_extension_flags(leaf);
-
-    if ((flags & EXFLAG_XKUSAGE) == 0)
-        return refuse(result, REASON_CERT_EKU, 0, leaf, "it has no extended key usage");
-    if (eku_is_wrong(purpose, leaf))
-        return refuse(result, REASON_CERT_EKU, 0, leaf, purpose->eku_lacks);
-    if (flags & EXFLAG_CA)
-        return refuse(result, REASON_CERT_PURPOSE, 0, leaf, purpose->no_ca);
-    if ((X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
-        return refuse(result, REASON_CERT_PURPOSE, 0, leaf, "its key usage lacks digitalSignature");
-    return true;
-}
-
-static bool check_form(X509 *certificate, int depth, struct verify_result *result)
-{
-    struct bytes serial;
-
-    if (!x509_serial(X509_get0_serialNumber(certificate), &serial) || serial.len > TRUST_SERIAL_LEN)
-        return refuse(result, REASON_CERT_MALFORMED, depth, certificate,
-                      "its serial number is zero, negative or longer than 20 octets");
-    if (X509_get_extension_flags(certificate) & EXFLAG_INVALID)
-        return refuse(result, REASON_CERT_MALFORMED, depth, certificate, "its extensions");
-    if (X509_get_version(certificate) != X509_VERSION_3)
-        return refuse(result, REASON_CERT_INVALID, depth, certificate, "it is not version 3");
-    return true;
 }
 
 static bool collect_dates(STACK_OF(X509) * chain, struct verify_result *result)
@@ -243,31 +216,18 @@ static bool collect_dates(STACK_OF(X509) * chain, struct verify_result *result)
 
 /* --- revocation ------------------------------------------------------------------------------- */
 
-/* The list that speaks for certificates of this kind by this issuer; NULL: none. */
-static const struct trust_crl *find_list(const struct verify_ca *ca, X509 *certificate,
-                                         const X509 *issuer)
+static const char *revocation_text(enum reason reason)
 {
-    bool is_ca = (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
-    uint8_t scope = is_ca ? TRUST_SCOPE_CAS : TRUST_SCOPE_USERS;
-    struct hash key;
-    size_t low = 0, high = ca->n_lists;
-
-    if (ca->n_lists == 0)
-        return NULL;
-    key = x509_key_hash(issuer);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (memcmp(ca->lists[middle].key.octets, key.octets, HASH_LEN) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    switch (reason) {
+    case REASON_CERT_REVOKED:
+        return "its issuer's revocation list names it";
+    case REASON_CRL_EXPIRED:
+        return "the revocation list of its issuer is past nextUpdate and crl_grace";
+    case REASON_CRL_INCOMPLETE:
+        return "the revocation lists that are loaded speak for some reasons only";
+    default:
+        return "no revocation list that speaks for it is loaded";
     }
-    for (; low < ca->n_lists && memcmp(ca->lists[low].key.octets, key.octets, HASH_LEN) == 0; low++)
-        if ((ca->lists[low].crl->scope & scope) &&
-            X509_NAME_cmp(ca->lists[low].issuer, X509_get_issuer_name(certificate)) == 0)
-            return ca->lists[low].crl;
-    return NULL;
 }
 
 static int64_t later(int64_t time_s, uint32_t by_s)
@@ -275,58 +235,62 @@ static int64_t later(int64_t time_s, uint32_t by_s)
     return time_s > INT64_MAX - by_s ? INT64_MAX : time_s + by_s;
 }
 
-static bool lacks_list(const struct verify_ca *ca, enum reason reason, int depth, X509 *certificate,
-                       const char *what, struct verify_result *result)
+static bool check_revocation(const struct verify_ca *ca, STACK_OF(X509) * chain, int depth,
+                             const struct verify_request *request, struct verify_result *result)
 {
-    if (ca->trust->revocation == CONFIG_REVOCATION_REQUIRE)
-        return refuse(result, reason, depth, certificate, what);
-    result->revocation = REVOCATION_UNKNOWN;
-    return true;
-}
+    X509 *certificate = sk_X509_value(chain, depth);
+    const struct hash anchor = x509_key_hash(sk_X509_value(chain, sk_X509_num(chain) - 1));
+    bool require = ca->trust->revocation == CONFIG_REVOCATION_REQUIRE;
+    struct revocation_answer answer = revocation_ask(ca->revocation, certificate, &anchor,
+                                                     request->now_s, ca->trust->crl_grace_s);
+    int64_t until_s = later(answer.next_update_s, ca->trust->crl_grace_s);
 
-static bool check_revocation(const struct verify_ca *ca, X509 *certificate, const X509 *issuer,
-                             int depth, int64_t now_s, struct verify_result *result)
-{
-    const struct trust_crl *crl = find_list(ca, certificate, issuer);
-    struct bytes serial;
-    int64_t until_s;
-
-    if (!crl)
-        return lacks_list(ca, REASON_CRL_MISSING, depth, certificate,
-                          "no revocation list of its issuer is loaded", result);
-    /* Even an expired list is right about those that it names. */
-    if (!x509_serial(X509_get0_serialNumber(certificate), &serial) || trust_crl_has(crl, serial))
-        return refuse(result, REASON_CERT_REVOKED, depth, certificate,
-                      "its issuer's revocation list names it");
-    until_s = later(crl->next_update_s, ca->trust->crl_grace_s);
-    if (until_s <= now_s)
-        return lacks_list(ca, REASON_CRL_EXPIRED, depth, certificate,
-                          "the revocation list of its issuer is past nextUpdate and crl_grace",
-                          result);
-    if (result->crl_this_update_s == 0 || crl->this_update_s < result->crl_this_update_s)
-        result->crl_this_update_s = crl->this_update_s;
-    if (ca->trust->revocation == CONFIG_REVOCATION_REQUIRE && until_s < result->crl_valid_until_s)
+    if (answer.reason == REASON_CERT_REVOKED || (answer.reason != REASON_OK && require))
+        return refuse(result, answer.reason, depth, certificate, revocation_text(answer.reason));
+    if (answer.reason != REASON_OK) {
+        result->revocation = REVOCATION_UNKNOWN;
+        return true;
+    }
+    if (result->crl_this_update_s == 0 || answer.this_update_s < result->crl_this_update_s)
+        result->crl_this_update_s = answer.this_update_s;
+    if (require && until_s < result->crl_valid_until_s)
         result->crl_valid_until_s = until_s;
     return true;
 }
 
-static bool check_chain(const struct verify_ca *ca, const struct verify_request *request,
-                        STACK_OF(X509) * chain, struct verify_result *result)
+/* --- what has been found to be a path --------------------------------------------------------- */
+
+static bool check_rules(const struct verify_ca *ca, STACK_OF(X509) * chain,
+                        const struct verify_request *request, struct verify_result *result)
+{
+    /* The time of grace is for clients: a server's certificate has always been one for servers. */
+    const struct verify_rules_chain question = {
+        .chain = chain,
+        .server = request->server,
+        .eku_strict = request->server || request->now_s >= ca->trust->eku_strict_s};
+    struct verify_rules_answer answer = verify_rules(&question);
+
+    if (answer.reason != REASON_OK)
+        return refuse(result, answer.reason, answer.depth, sk_X509_value(chain, answer.depth),
+                      answer.what);
+    result->eku_lacks = answer.eku_lacks;
+    /* It is judged again, and refused, when the time of grace is over. */
+    if (answer.eku_lacks && ca->trust->eku_strict_s - 1 < result->not_after_s)
+        result->not_after_s = ca->trust->eku_strict_s - 1;
+    return true;
+}
+
+static bool check_chain(const struct verify_ca *ca, STACK_OF(X509) * chain,
+                        const struct verify_request *request, struct verify_result *result)
 {
     bool revocation = ca->trust->revocation != CONFIG_REVOCATION_OFF;
 
     result->revocation = revocation ? REVOCATION_GOOD : REVOCATION_NOT_CHECKED;
-    if (!collect_dates(chain, result))
+    if (!collect_dates(chain, result) || !check_rules(ca, chain, request, result))
         return false;
-    /* The last one is the anchor: trusted by configuration. */
-    for (int i = 0; i + 1 < sk_X509_num(chain); i++)
-        if (!check_form(sk_X509_value(chain, i), i, result))
-            return false;
-    if (!check_leaf(&purposes[request->server], sk_X509_value(chain, 0), result))
-        return false;
-    for (int i = 0; revocation && i + 1 < sk_X509_num(chain); i++)
-        if (!check_revocation(ca, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), i,
-                              request->now_s, result))
+    /* The last one is the anchor: trusted by configuration. Those above explain those below. */
+    for (int i = sk_X509_num(chain) - 2; revocation && i >= 0; i--)
+        if (!check_revocation(ca, chain, i, request, result))
             return false;
     return true;
 }
@@ -346,46 +310,68 @@ static STACK_OF(X509) * helpers(const struct verify_ca *ca, const STACK_OF(X509)
     return all;
 }
 
-static void say_why(const struct purpose *purpose, X509_STORE_CTX *ctx,
-                    struct verify_result *result)
+/*
+ * What the strict form refuses but a path may have all the same. RFC 5280 asks CAs to write key
+ * identifiers and to mark basicConstraints critical; nobody is admitted because they did not. An
+ * anchor is trusted as it is.
+ */
+static int tolerate(int good, X509_STORE_CTX *ctx)
+{
+    int depth = X509_STORE_CTX_get_error_depth(ctx);
+    bool is_anchor = depth > 0 && depth + 1 == sk_X509_num(X509_STORE_CTX_get0_chain(ctx));
+
+    if (good)
+        return 1;
+    switch (X509_STORE_CTX_get_error(ctx)) {
+    case X509_V_ERR_CA_BCONS_NOT_CRITICAL:
+    case X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER:
+    case X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER:
+        return 1;
+    case X509_V_ERR_CA_CERT_MISSING_KEY_USAGE:
+        return is_anchor;
+    default:
+        return 0;
+    }
+}
+
+static void say_why(X509_STORE_CTX *ctx, struct verify_result *result)
 {
     int code = X509_STORE_CTX_get_error(ctx);
-    X509 *certificate = X509_STORE_CTX_get_current_cert(ctx);
-    int depth = X509_STORE_CTX_get_error_depth(ctx);
 
-    if (code == X509_V_ERR_INVALID_PURPOSE && certificate && eku_is_wrong(purpose, certificate)) {
-        (void)refuse(result, REASON_CERT_EKU, depth, certificate, purpose->eku_lacks);
-        return;
-    }
-    (void)refuse(result, verify_reason(code), depth, certificate,
-                 X509_verify_cert_error_string(code));
+    (void)refuse(result, verify_reason(code), X509_STORE_CTX_get_error_depth(ctx),
+                 X509_STORE_CTX_get_current_cert(ctx), X509_verify_cert_error_string(code));
 }
 
 static void try_ca(const struct verify_ca *ca, const struct verify_request *request, X509 *leaf,
                    const STACK_OF(X509) * presented, struct verify_result *result)
 {
-    const struct purpose *purpose = &purposes[request->server];
-    STACK_OF(X509) *untrusted = helpers(ca, presented);
+    bool own = sk_X509_num(ca->intermediates) > 0;
+    STACK_OF(X509) *untrusted =
+        own ? helpers(ca, presented) : (STACK_OF(X509) *)(uintptr_t)presented;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    X509_VERIFY_PARAM *param;
 
     if (!ctx || X509_STORE_CTX_init(ctx, ca->store, leaf, untrusted) != 1)
         abort();
-    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)request->now_s);
-    (void)X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(ctx), purpose->purpose);
-    (void)X509_VERIFY_PARAM_set_trust(X509_STORE_CTX_get0_param(ctx), purpose->trust);
+    param = X509_STORE_CTX_get0_param(ctx);
+    X509_VERIFY_PARAM_set_time(param, (time_t)request->now_s);
+    if (ca->policies || speaks_of_policies(leaf) || any_speaks_of_policies(presented))
+        (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_POLICY_CHECK);
+    X509_STORE_CTX_set_verify_cb(ctx, tolerate);
     if (X509_verify_cert(ctx) != 1)
-        say_why(purpose, ctx, result);
+        say_why(ctx, result);
     else
-        (void)check_chain(ca, request, X509_STORE_CTX_get0_chain(ctx), result);
+        (void)check_chain(ca, X509_STORE_CTX_get0_chain(ctx), request, result);
     X509_STORE_CTX_free(ctx);
-    sk_X509_free(untrusted);
+    if (own)
+        sk_X509_free(untrusted);
     ERR_clear_error();
 }
 
 static void begin_result(struct verify_result *result)
 {
     *result = (struct verify_result){
-        .reason = REASON_OK, .not_after_s = INT64_MAX, .crl_valid_until_s = INT64_MAX};
+        .reason = REASON_OK, .not_after_s = INT64_MAX, .crl_valid_until_s = INT64_MAX, .check = ""};
 }
 
 /*

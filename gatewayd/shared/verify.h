@@ -8,7 +8,10 @@
 
 #include <openssl/x509.h>
 
-enum { VERIFY_CHAIN_MAX = 17 }; /* certificates presented: depth 16 and the leaf */
+enum {
+    VERIFY_CHAIN_MAX = 17,   /* certificates presented: depth 16 and the leaf */
+    VERIFY_SUBJECT_MAX = 96, /* octets of a subject in an answer, which names it; shortened */
+};
 
 struct verify; /* stores made once from one set of trust data */
 
@@ -30,7 +33,11 @@ struct verify_result {
     int64_t crl_this_update_s; /* oldest list used; 0: none */
     int64_t
         crl_valid_until_s; /* when the first one used reaches nextUpdate + grace; INT64_MAX: none */
-    char detail[ERROR_DETAIL_MAX]; /* which certificate failed which check; clean text */
+    bool eku_lacks; /* let through without clientAuth: the ca section's eku says so for now */
+    int depth;      /* of the certificate that failed: 0 the leaf */
+    char subject[VERIFY_SUBJECT_MAX]; /* its subject; clean text; "" unknown */
+    const char *check;                /* what failed; static clean text; "" with OK */
+    char detail[ERROR_DETAIL_MAX];    /* depth, subject and check in one line */
 };
 
 /* Borrows trust, which must outlive it. Fails on certificates that OpenSSL does not take. */

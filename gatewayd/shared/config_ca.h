@@ -7,9 +7,9 @@
 #include "gatewayd/shared/config.h"
 
 /*
- * "strict", "warn" or "allow-until:YYYY-MM-DD" as the time of day, in seconds since 1970, from which
- * on certificates that are not for client authentication are refused: INT64_MIN always, INT64_MAX
- * never, else the begin of that day in UTC. False for other texts.
+ * "strict", "warn" or "allow-until:YYYY-MM-DD" as the time of day, in seconds since 1970, from
+ * which on certificates that are not for client authentication are refused: INT64_MIN always,
+ * INT64_MAX never, else the begin of that day in UTC. False for other texts.
  */
 bool config_eku_parse(const char *text, int64_t *ret_strict_s) MUST_CHECK;
 /* The same of a checked configuration; strict where it is none. */

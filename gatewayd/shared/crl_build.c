@@ -186,8 +186,7 @@ static bool find_signer(const struct crl_build_request *request, const STACK_OF(
     for (int i = 0; i < sk_X509_num(stack); i++) {
         X509 *signer = sk_X509_value(stack, i);
 
-        if (!is_signed_by(list, signer, ret_named) ||
-            !find_anchor(request, signer, &list->anchor))
+        if (!is_signed_by(list, signer, ret_named) || !find_anchor(request, signer, &list->anchor))
             continue;
         list->signer = signer;
         return true;
@@ -323,8 +322,8 @@ static struct trust_crl sorted_form(const struct crl_list *base, const struct cr
     if (newest->number.at)
         crl.number = xbytes(newest->number);
     crl.names = ders_of_names(base->names, &crl.n_names);
-    crl.revoked = crl_serials_collect(base->crl, delta ? delta->crl : NULL, base->indirect,
-                                      &crl.n_revoked);
+    crl.revoked =
+        crl_serials_collect(base->crl, delta ? delta->crl : NULL, base->indirect, &crl.n_revoked);
     return crl;
 }
 
@@ -352,8 +351,7 @@ static bool is_same_coverage(const struct trust_crl *a, const struct trust_crl *
 
 static bool is_older(const struct trust_crl *a, const struct trust_crl *b)
 {
-    int order =
-        a->number.len && b->number.len ? crl_form_compare_numbers(a->number, b->number) : 0;
+    int order = a->number.len && b->number.len ? crl_form_compare_numbers(a->number, b->number) : 0;
 
     return order < 0 || (order == 0 && a->this_update_s < b->this_update_s);
 }
@@ -424,10 +422,10 @@ static bool signer_is_revoked(const struct crl_build *build, const struct crl_li
     if (x509_serial(X509_get0_serialNumber(list->signer), &serial))
         for (size_t i = 0; i < build->n_accepted && !revoked; i++)
             for (size_t k = 0; k < build->accepted[i].n_revoked && !revoked; k++)
-                revoked = bytes_equal(build->accepted[i].revoked[k].issuer, issuer) &&
-                          memcmp(build->accepted[i].anchor.octets, list->anchor.octets,
-                                 HASH_LEN) == 0 &&
-                          trust_revoked_has(&build->accepted[i].revoked[k], serial);
+                revoked =
+                    bytes_equal(build->accepted[i].revoked[k].issuer, issuer) &&
+                    memcmp(build->accepted[i].anchor.octets, list->anchor.octets, HASH_LEN) == 0 &&
+                    trust_revoked_has(&build->accepted[i].revoked[k], serial);
     free((void *)issuer.at);
     return revoked;
 }

@@ -76,9 +76,8 @@ static void add(struct collector *all, const X509_REVOKED *entry, uint32_t issue
         all->entries = xrealloc(all->entries, all->room, sizeof(*all->entries));
     }
     at = &all->entries[all->n++];
-    *at = (struct entry){.issuer = issuer,
-                         .is_delta = is_delta,
-                         .is_removed = is_delta && is_removal(entry)};
+    *at = (struct entry){
+        .issuer = issuer, .is_delta = is_delta, .is_removed = is_delta && is_removal(entry)};
     memcpy(at->serial + (TRUST_SERIAL_LEN - serial.len), serial.at, serial.len);
 }
 

@@ -46,8 +46,8 @@ static void encode_crl(const struct trust_crl *crl, struct writer *out)
 
         writer_block16(out, revoked->issuer);
         writer_u32(out, revoked->n_serials);
-        writer_put(out, (struct bytes){revoked->serials,
-                                       (size_t)revoked->n_serials * TRUST_SERIAL_LEN});
+        writer_put(out,
+                   (struct bytes){revoked->serials, (size_t)revoked->n_serials * TRUST_SERIAL_LEN});
     }
 }
 

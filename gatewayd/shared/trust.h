@@ -48,7 +48,7 @@ struct trust_ca {
     struct bytes name;  /* title of the ca section */
     uint8_t revocation; /* enum config_revocation */
     uint32_t crl_grace_s;
-    uint32_t max_depth;                          /* certificates below the anchor */
+    uint32_t max_depth;   /* certificates below the anchor */
     int64_t eku_strict_s; /* from then on an extended key usage with clientAuth must be there */
     const struct bytes *policies; /* DER of OIDs: one of them must be valid; none: any policy */
     size_t n_policies;

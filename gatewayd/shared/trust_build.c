@@ -89,23 +89,28 @@ static bool is_there(const STACK_OF(X509) * stack, const X509 *certificate)
     return false;
 }
 
-/* Only a certificate that may sign others has a place in trust data. */
-static bool check_authority(X509 *certificate, struct error *err)
+/* Only a certificate that may sign others has a place in trust data; beside the anchors also one
+ * that may sign revocation lists, for others perhaps (RFC 5280 6.3.3 f). */
+static bool check_authority(X509 *certificate, bool is_anchor, struct error *err)
 {
+    uint32_t usage = X509_get_key_usage(certificate);
     char name[128];
 
     x509_name_text(X509_get_subject_name(certificate), name, sizeof(name));
+    if (!is_anchor && usage != UINT32_MAX && (usage & KU_CRL_SIGN))
+        return true;
     if (X509_check_ca(certificate) != 1)
-        return err_set(err, REASON_CERT_PURPOSE, "%s: not a CA certificate", name);
-    if ((X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) == 0)
-        return err_set(err, REASON_CERT_PURPOSE, "%s: its key usage lacks keyCertSign", name);
+        return err_set(err, REASON_CERT_NOT_CA, "%s: not a CA certificate", name);
+    if ((usage & KU_KEY_CERT_SIGN) == 0)
+        return err_set(err, REASON_CERT_KEY_USAGE, "%s: its key usage lacks keyCertSign", name);
     return true;
 }
 
-/* Reads all certificates of a PEM file into the stack; duplicates are dropped. */
-static void read_certificates(struct trust_build *build, STACK_OF(X509) * stack, const char *file,
-                              struct bytes octets)
+/* Reads all certificates of a PEM file; duplicates are dropped. */
+static void read_certificates(struct trust_build *build, struct build_ca *ca, bool anchors,
+                              const char *file, struct bytes octets)
 {
+    STACK_OF(X509) *stack = anchors ? ca->anchors : ca->intermediates;
     AUTO(bio_freep) BIO *bio = BIO_new_mem_buf(octets.at, (int)octets.len);
     struct error err;
     size_t n = 0;
@@ -114,7 +119,7 @@ static void read_certificates(struct trust_build *build, STACK_OF(X509) * stack,
     ERR_clear_error();
     while (bio && (next = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
         n++;
-        if (!check_authority(next, &err))
+        if (!check_authority(next, anchors, &err))
             found(build, file, true, &err);
         if (is_there(stack, next) || sk_X509_push(stack, next) == 0)
             X509_free(next);
@@ -131,13 +136,13 @@ static void read_certificates(struct trust_build *build, STACK_OF(X509) * stack,
 void trust_build_anchors(struct trust_build *build, size_t ca, const char *file,
                          struct bytes octets)
 {
-    read_certificates(build, build->cas[ca].anchors, file, octets);
+    read_certificates(build, &build->cas[ca], true, file, octets);
 }
 
 void trust_build_intermediates(struct trust_build *build, size_t ca, const char *file,
                                struct bytes octets)
 {
-    read_certificates(build, build->cas[ca].intermediates, file, octets);
+    read_certificates(build, &build->cas[ca], false, file, octets);
 }
 
 void trust_build_crl(struct trust_build *build, size_t ca, const char *file, struct bytes octets)

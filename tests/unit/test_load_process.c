@@ -114,7 +114,7 @@ static void test_both(void **state)
     assert_true(trust_decode(octets, &trust, &err));
     assert_int_equal(trust->n_cas, 1);
     assert_true(bytes_equal(trust->cas[0].name, bytes_of("users")));
-    assert_int_equal(trust->cas[0].crls[0].n_serials, 2);
+    assert_int_equal(trust->cas[0].crls[0].revoked[0].n_serials, 2);
     trust_free(trust);
     memfd_unmap(octets);
     expect_loaded(&w, LOADED_POLICY, &octets);

@@ -12,19 +12,25 @@
 #include <stdlib.h>
 
 static const uint8_t serials[2 * TRUST_SERIAL_LEN] = {[19] = 5, [38] = 1, [39] = 0};
-static const uint8_t turned[2 * TRUST_SERIAL_LEN] = {[18] = 1, [39] = 5};
-static const uint8_t twice[2 * TRUST_SERIAL_LEN] = {[19] = 5, [39] = 5};
 static const struct bytes anchors[] = {{(const uint8_t *)"anchor", 6}};
 static const struct bytes empty_anchor[] = {{(const uint8_t *)"", 0}};
+
+static struct trust_revoked revoked = {
+    .issuer = {(const uint8_t *)"issuer", 6}, .serials = serials, .n_serials = 2};
+static const struct bytes nameless[] = {{(const uint8_t *)"", 0}};
 
 static struct trust_crl good_crl(void)
 {
     return (struct trust_crl){.issuer = bytes_of("issuer"),
                               .scope = TRUST_SCOPE_ALL,
+                              .reasons = TRUST_REASONS_ALL,
                               .this_update_s = 100,
                               .next_update_s = 200,
-                              .serials = serials,
-                              .n_serials = 2};
+                              .number = bytes_of("7"),
+                              .names = anchors,
+                              .n_names = 1,
+                              .revoked = &revoked,
+                              .n_revoked = 1};
 }
 
 static struct trust_ca good_ca(const struct trust_crl *crl)
@@ -33,6 +39,9 @@ static struct trust_ca good_ca(const struct trust_crl *crl)
                              .revocation = 2,
                              .crl_grace_s = 60,
                              .max_depth = 6,
+                             .eku_strict_s = INT64_MIN,
+                             .policies = anchors,
+                             .n_policies = 1,
                              .anchors = anchors,
                              .n_anchors = 1,
                              .intermediates = anchors,
@@ -107,9 +116,17 @@ static void test_refusals_of_lists(void **state)
 
     (void)state;
     assert_true(crl_survives(crl));
-    crl.serials = turned;
+    crl.reasons = 0;
     assert_false(crl_survives(crl));
-    crl.serials = twice;
+    crl.reasons = 1; /* unused(0) is no reason */
+    assert_false(crl_survives(crl));
+    crl.reasons = 0x200;
+    assert_false(crl_survives(crl));
+    crl = good_crl();
+    crl.number = bytes_of("123456789012345678901");
+    assert_false(crl_survives(crl));
+    crl = good_crl();
+    crl.names = nameless;
     assert_false(crl_survives(crl));
     crl = good_crl();
     crl.scope = 0;
@@ -126,7 +143,7 @@ static void test_refusals_of_lists(void **state)
     crl.issuer = bytes_of("");
     assert_false(crl_survives(crl));
     crl = good_crl();
-    crl.n_serials = 0;
+    crl.n_revoked = 0;
     assert_true(crl_survives(crl));
 }
 
@@ -164,20 +181,20 @@ static void test_lengths(void **state)
 
 static void test_search(void **state)
 {
-    struct trust_crl crl = good_crl();
+    struct trust_revoked crl = revoked;
     const uint8_t longest[21] = {1};
 
     (void)state;
-    assert_true(trust_crl_has(&crl, bytes_of("\5")));
-    assert_true(trust_crl_has(&crl, (struct bytes){(const uint8_t *)"\1\0", 2}));
-    assert_true(trust_crl_has(&crl, (struct bytes){(const uint8_t *)"\0\5", 2}));
-    assert_false(trust_crl_has(&crl, bytes_of("\1")));
-    assert_false(trust_crl_has(&crl, bytes_of("\6")));
-    assert_false(trust_crl_has(&crl, bytes_of("\5\5")));
-    assert_false(trust_crl_has(&crl, bytes_of("")));
-    assert_false(trust_crl_has(&crl, (struct bytes){longest, sizeof(longest)}));
+    assert_true(trust_revoked_has(&crl, bytes_of("\5")));
+    assert_true(trust_revoked_has(&crl, (struct bytes){(const uint8_t *)"\1\0", 2}));
+    assert_true(trust_revoked_has(&crl, (struct bytes){(const uint8_t *)"\0\5", 2}));
+    assert_false(trust_revoked_has(&crl, bytes_of("\1")));
+    assert_false(trust_revoked_has(&crl, bytes_of("\6")));
+    assert_false(trust_revoked_has(&crl, bytes_of("\5\5")));
+    assert_false(trust_revoked_has(&crl, bytes_of("")));
+    assert_false(trust_revoked_has(&crl, (struct bytes){longest, sizeof(longest)}));
     crl.n_serials = 0;
-    assert_false(trust_crl_has(&crl, bytes_of("\5")));
+    assert_false(trust_revoked_has(&crl, bytes_of("\5")));
 }
 
 int main(void)

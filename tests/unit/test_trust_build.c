@@ -79,7 +79,8 @@ static struct seen build(X509 *anchor, struct bytes crl, struct bytes extra, siz
     if (good) {
         assert_true(trust_decode(writer_bytes(&out), &trust, &err));
         if (ret_serials)
-            *ret_serials = trust->cas[0].n_crls ? trust->cas[0].crls[0].n_serials : SIZE_MAX;
+            *ret_serials =
+                trust->cas[0].n_crls ? trust->cas[0].crls[0].revoked[0].n_serials : SIZE_MAX;
         trust_free(trust);
     }
     trust_build_free(b);
@@ -115,7 +116,7 @@ static void test_anchors(void **state)
     seen = build(root, nothing, copy("just text\n", 10), NULL);
     assert_int_equal(seen.reason, REASON_FILE_EMPTY);
     seen = build(root, nothing, pki_pem(&leaf, 1), NULL);
-    assert_int_equal(seen.reason, REASON_CERT_PURPOSE);
+    assert_int_equal(seen.reason, REASON_CERT_NOT_CA);
     pem = pki_pem(&other, 1);
     pem.len -= 40; /* a file that is still being written */
     seen = build(root, nothing, pem, NULL);
@@ -201,15 +202,20 @@ static const struct {
     bool good;
 } extensions[] = {
     {"a number", NID_crl_number, 0, "\x02\x01\x05", 3, true},
-    {"a critical number", NID_crl_number, 1, "\x02\x01\x05", 3, false},
-    {"delta", NID_delta_crl, 1, "\x02\x01\x05", 3, false},
+    {"a critical number", NID_crl_number, 1, "\x02\x01\x05", 3, true},
+    {"a number of 21 octets", NID_crl_number, 0,
+     "\x02\x15\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 23, false},
+    {"an unknown critical extension", NID_netscape_comment, 1, "\x16\x01x", 3, false},
+    {"an unknown extension", NID_netscape_comment, 0, "\x16\x01x", 3, true},
+    {"delta without a number", NID_delta_crl, 1, "\x02\x01\x05", 3, false},
     {"delta, not marked critical", NID_delta_crl, 0, "\x02\x01\x05", 3, false},
     {"for users only", NID_issuing_distribution_point, 1, "\x30\x03\x81\x01\xff", 5, true},
     {"for CAs only", NID_issuing_distribution_point, 1, "\x30\x03\x82\x01\xff", 5, true},
     {"for both only", NID_issuing_distribution_point, 1, "\x30\x06\x81\x01\xff\x82\x01\xff", 8,
      false},
-    {"for some reasons", NID_issuing_distribution_point, 1, "\x30\x04\x83\x02\x01\x06", 6, false},
-    {"indirect", NID_issuing_distribution_point, 1, "\x30\x03\x84\x01\xff", 5, false},
+    {"for some reasons", NID_issuing_distribution_point, 1, "\x30\x04\x83\x02\x01\x06", 6, true},
+    {"for no reason", NID_issuing_distribution_point, 1, "\x30\x03\x83\x01\0", 5, false},
+    {"indirect", NID_issuing_distribution_point, 1, "\x30\x03\x84\x01\xff", 5, true},
     {"for attribute certificates", NID_issuing_distribution_point, 1, "\x30\x03\x85\x01\xff", 5,
      false},
     {"a point that is no DER", NID_issuing_distribution_point, 1, "\x30\x04\x81", 3, false},

@@ -130,6 +130,7 @@ static struct set make_set(const struct ca_spec *specs, size_t n)
     struct error err;
 
     for (size_t i = 0; i < n; i++) {
+        sections[i].eku = "strict";
         sections[i].revocation = specs[i].revocation;
         sections[i].crl_grace = specs[i].grace;
         sections[i].max_depth = specs[i].depth ? specs[i].depth : 6;
@@ -234,13 +235,13 @@ static const struct {
      BY_ROOT,
      false,
      {.eku = "clientAuth", .usage = "keyAgreement"},
-     REASON_CERT_PURPOSE,
+     REASON_CERT_KEY_USAGE,
      43},
     {"a CA certificate as client",
      BY_ROOT,
      false,
      {.eku = "clientAuth", .basic = "critical,CA:TRUE", .usage = "keyCertSign,digitalSignature"},
-     REASON_CERT_PURPOSE,
+     REASON_CERT_IS_CA,
      43},
     {"an intermediate for servers only",
      BY_SERVER_INTER,
@@ -264,7 +265,7 @@ static const struct {
      BY_ROOT,
      false,
      {.eku = "clientAuth", .no_serial = true},
-     REASON_CERT_MALFORMED,
+     REASON_CERT_SERIAL,
      42},
 };
 

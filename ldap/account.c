@@ -367,6 +367,26 @@ struct account *replica_account(const struct replica *replica, const struct repl
     return account;
 }
 
+static bool groups_equal(const struct account *a, const struct account *b)
+{
+    for (size_t i = 0; i < a->n_groups; i++)
+        if (a->groups[i].gid != b->groups[i].gid ||
+            strcmp(a->groups[i].name, b->groups[i].name) != 0)
+            return false;
+    return true;
+}
+
+bool account_equal(const struct account *a, const struct account *b)
+{
+    return a->uid == b->uid && a->gid == b->gid && a->created_s == b->created_s &&
+           a->reason == b->reason && a->state_until_s == b->state_until_s &&
+           a->n_groups == b->n_groups && memcmp(&a->uuid, &b->uuid, sizeof(a->uuid)) == 0 &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->dn, b->dn) == 0 &&
+           strcmp(a->home, b->home) == 0 && strcmp(a->shell, b->shell) == 0 &&
+           strcmp(a->gecos, b->gecos) == 0 && strcmp(a->detail, b->detail) == 0 &&
+           groups_equal(a, b);
+}
+
 struct account *account_free(struct account *account)
 {
     free(account); /* the first member of its block */

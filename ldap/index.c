@@ -1,25 +1,28 @@
 /*
- * Hash index from folded values to entries, one table for all spaces: the space is the first octet
- * of the key. Most keys have one entry, which then lies in the node itself. Owns its keys, never
- * entries.
+ * Hash index from folded values to entries, one table for all spaces. Most keys have one entry,
+ * which then lies in the node itself. Owns its keys, never entries.
  */
 #include "ldap/index.h"
 
+#include "common/table.h"
 #include "ldap/memory.h"
 
-#define uthash_fatal(msg) abort()
-#include <uthash.h>
-
-enum { KEY_STACK_MAX = 512 }; /* keys up to here are looked up without allocating */
-
 struct index_node {
-    UT_hash_handle hh;
+    struct table_link link;
     uint32_t n, room; /* room 0: `one` is in use */
     union {
         const struct replica_entry *one;
         const struct replica_entry **many;
     };
-    uint8_t key[]; /* space, value */
+    uint32_t key_len;
+    uint8_t space;
+    uint8_t key[]; /* the folded value */
+};
+
+/* What is looked for. */
+struct wanted {
+    unsigned space;
+    struct bytes key;
 };
 
 static const struct replica_entry **node_entries(struct index_node *node)
@@ -27,36 +30,42 @@ static const struct replica_entry **node_entries(struct index_node *node)
     return node->room ? node->many : &node->one;
 }
 
+static uint64_t hash_of(unsigned space, struct bytes key)
+{
+    return table_hash(key) + space * 0x9e3779b97f4a7c15u;
+}
+
+static bool is_wanted(const struct table_link *link, const void *key)
+{
+    const struct index_node *node = TABLE_OF(link, struct index_node, link);
+    const struct wanted *wanted = key;
+
+    return node->space == wanted->space &&
+           bytes_equal((struct bytes){node->key, node->key_len}, wanted->key);
+}
+
 static struct index_node *node_find(const struct index *index, unsigned space, struct bytes key)
 {
-    uint8_t stack[KEY_STACK_MAX];
-    AUTO(octets_freep) unsigned char *heap = NULL;
-    uint8_t *at = stack;
-    struct index_node *node = NULL;
+    struct wanted wanted = {space, key};
+    struct table_link *link = table_find(&index->nodes, hash_of(space, key), is_wanted, &wanted);
 
-    if (key.len + 1 > sizeof(stack))
-        at = heap = memory_new(key.len + 1, 1);
-    at[0] = (uint8_t)space;
-    if (key.len)
-        memcpy(at + 1, key.at, key.len);
-    HASH_FIND(hh, index->nodes, at, key.len + 1, node);
-    return node;
+    return link ? TABLE_OF(link, struct index_node, link) : NULL;
 }
 
 static struct index_node *node_new(struct index *index, unsigned space, struct bytes key)
 {
-    struct index_node *node = memory_new(1, sizeof(*node) + 1 + key.len);
+    struct index_node *node = memory_new(1, sizeof(*node) + key.len);
 
-    node->key[0] = (uint8_t)space;
+    node->space = (uint8_t)space;
+    node->key_len = (uint32_t)key.len;
     if (key.len)
-        memcpy(node->key + 1, key.at, key.len);
-    HASH_ADD_KEYPTR(hh, index->nodes, node->key, key.len + 1, node);
+        memcpy(node->key, key.at, key.len);
+    table_add(&index->nodes, &node->link, hash_of(space, key));
     return node;
 }
 
-static void node_free(struct index *index, struct index_node *node)
+static void node_free(struct index_node *node)
 {
-    HASH_DEL(index->nodes, node);
     if (node->room)
         free(node->many);
     free(node);
@@ -108,8 +117,10 @@ void index_remove(struct index *index, unsigned space, struct bytes key,
             at[i] = at[--node->n];
             break;
         }
-    if (node->n == 0)
-        node_free(index, node);
+    if (node->n > 0)
+        return;
+    table_remove(&index->nodes, &node->link);
+    node_free(node);
 }
 
 struct index_list index_find(const struct index *index, unsigned space, struct bytes key)
@@ -121,12 +132,17 @@ struct index_list index_find(const struct index *index, unsigned space, struct b
     return (struct index_list){node_entries(node), node->n};
 }
 
+bool index_clear_some(struct index *index, size_t n_nodes)
+{
+    struct table_link *link;
+
+    for (; n_nodes > 0 && (link = table_pop(&index->nodes)); n_nodes--)
+        node_free(TABLE_OF(link, struct index_node, link));
+    return index->nodes.n == 0;
+}
+
 void index_clear(struct index *index)
 {
-    struct index_node *node, *next;
-
-    HASH_ITER(hh, index->nodes, node, next)
-    {
-        node_free(index, node);
-    }
+    (void)index_clear_some(index, SIZE_MAX);
+    table_clear(&index->nodes);
 }

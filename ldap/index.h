@@ -3,6 +3,7 @@
  * The one index of a replica: from (space, folded value) to the entries that have it. Knows nothing
  * of what the spaces mean beyond their names.
  */
+#include "common/table.h"
 #include "ldap/replica.h"
 
 enum index_space {
@@ -16,9 +17,8 @@ enum index_space {
     INDEX_VALUE = 16,  /* users by the value of an attribute: INDEX_VALUE + attribute number */
 };
 
-struct index_node;
 struct index {
-    struct index_node *nodes;
+    struct table nodes;
 };
 
 /* Entries under one key, in no order; borrowed until the index changes. */
@@ -34,3 +34,5 @@ void index_remove(struct index *index, unsigned space, struct bytes key,
                   const struct replica_entry *entry);
 struct index_list index_find(const struct index *index, unsigned space, struct bytes key);
 void index_clear(struct index *index);
+/* The same in pieces: true when nothing is left. No other call may follow but this one. */
+bool index_clear_some(struct index *index, size_t n_nodes);

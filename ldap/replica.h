@@ -135,6 +135,8 @@ const struct replica_entry *replica_find_uuid(const struct replica *replica,
 struct account *replica_account(const struct replica *replica, const struct replica_entry *entry,
                                 int64_t now_s) MUST_CHECK;
 struct account *account_free(struct account *account); /* accepts NULL, returns NULL */
+/* Whether they say the same in everything. */
+bool account_equal(const struct account *a, const struct account *b);
 /* Whether one of the account's groups has that name (case-insensitive, as cn in the directory). */
 bool account_in_group(const struct account *account, struct bytes name);
 

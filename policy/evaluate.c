@@ -199,6 +199,20 @@ static const struct service *service_of(const struct policy_set *set,
     return set_find_service(set, fact->values[0]);
 }
 
+static uint32_t tested_by(const struct policy_set *set, const struct service *service)
+{
+    if (!service)
+        return 0;
+    return service->lists.tested | set->everywhere.tested |
+           /* own_login compares the two */
+           (service->confirmed ? 1u << POLICY_FACT_LOGIN_AS | 1u << POLICY_FACT_USERS : 0);
+}
+
+uint32_t policy_tested(const struct policy_set *set, const char *service)
+{
+    return set ? tested_by(set, set_find_service(set, service)) : 0;
+}
+
 void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
                      struct policy_decision *ret_decision)
 {
@@ -213,10 +227,7 @@ void policy_evaluate(const struct policy_set *set, const struct policy_request *
         return;
     }
     evaluate_lists(&query, lists, ret_decision);
-    for (size_t i = 0; i < EVALUATE_LISTS; i++)
-        ret_decision->tested |= lists[i] ? lists[i]->tested : 0;
-    if (query.confirmed) /* own_login compares the two */
-        ret_decision->tested |= 1u << POLICY_FACT_LOGIN_AS | 1u << POLICY_FACT_USERS;
+    ret_decision->tested = tested_by(set, service);
     if (ret_decision->verdict == POLICY_DENY && !request->brief)
         explain_misses(&query, lists, ret_decision);
 }

@@ -140,6 +140,9 @@ struct policy_decoder *policy_decoder_free(struct policy_decoder *decoder); /* a
 void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
                      struct policy_decision *ret_decision);
 
+/* Bit per policy_fact_id: what the rules for this service test, whoever asks. set may be NULL. */
+uint32_t policy_tested(const struct policy_set *set, const char *service);
+
 /* Name of a fact as written in rules: "groups". Static. */
 const char *policy_fact_name(enum policy_fact_id id);
 const char *policy_fact_state_name(enum policy_fact_state state);

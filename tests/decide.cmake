@@ -1,8 +1,8 @@
 # Tests of gatewayd/decide.
-foreach(name der dial identity identity_cache ledger local_server locks mapping proxy_send registry strangers targets upstream)
+foreach(name der dial identity identity_cache ledger local_server locks mapping proxy_send registry strangers targets texts upstream)
     unit_test(${name} USES mtls::gatewayd_core)
 endforeach()
-foreach(name decide decide_logins host_registry pools)
+foreach(name decide decide_logins host_registry judge_memo pools)
     unit_test(${name} SOURCES unit/decide_world.c USES mtls::gatewayd_core)
 endforeach()
 add_test(NAME health.reasons COMMAND ${PROJECT_SOURCE_DIR}/tests/health/reasons.sh)

@@ -4,6 +4,7 @@
  * happens to a connection; then reevaluate.c: what happens to a session when something changes.
  */
 #include "gatewayd/decide/identity_cache.h"
+#include "gatewayd/decide/judge_memo.h"
 #include "gatewayd/decide/local_server.h"
 #include "gatewayd/decide/locks.h"
 #include "gatewayd/decide/mapping.h"
@@ -11,6 +12,7 @@
 #include "gatewayd/decide/sessions.h"
 #include "gatewayd/decide/status.h"
 #include "gatewayd/decide/strangers.h"
+#include "gatewayd/decide/texts.h"
 #include "gatewayd/shared/role.h"
 #include "policy/policy.h"
 
@@ -53,6 +55,8 @@ struct decide {
     uint32_t trust_generation;
 
     struct identity_cache *identities;
+    struct texts *texts;     /* of all sessions */
+    struct judge_memo *memo; /* while a pass judges with it; else NULL */
     struct registry *registry;
     struct sessions *sessions;
     struct ledger *ledger;
@@ -166,7 +170,7 @@ enum reason reevaluate_try(struct session *session);
 void reevaluate_forget(struct session *session);
 /* Sessions are being judged, or will be when a policy has been read; control_pass_done follows. */
 bool reevaluate_is_busy(const struct decide *decide);
-/* Operator: ends what the guard holds; how many. */
+/* Operator: what the guard holds is judged once more and ends, in slices; how many. */
 size_t reevaluate_end_pending(struct decide *decide);
 size_t reevaluate_count_pending(const struct decide *decide);
 /* The age of the directory has been set anew: plans the moment when live sessions become stale. */

@@ -102,7 +102,8 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
 
     decide->request = (struct policy_request){.now_s = now_ms / 1000,
                                               .source = session->open.source,
-                                              .clock_unsure = clock_is_unsure(decide, now_ms)};
+                                              .clock_unsure = clock_is_unsure(decide, now_ms),
+                                              .brief = decide->memo != NULL};
     person_facts(session, confirmed);
     login_fact(session, confirmed);
     one_value(decide, POLICY_FACT_SERVICES, service, "connection");
@@ -116,6 +117,8 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
 
 void decide_forget_evaluation(struct decide *decide)
 {
+    if (!decide->judged)
+        return;
     decide->judged = NULL;
     memset(&decide->request, 0, sizeof(decide->request));
     memset(&decide->decision, 0, sizeof(decide->decision));

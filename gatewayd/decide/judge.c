@@ -26,11 +26,14 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
 
     session->chain =
         chains->reason < REASON__COUNT ? (enum reason)chains->reason : REASON_CERT_INVALID;
-    session_set_text(&session->chain_detail, detail);
+    session_set_text(session, &session->chain_detail, detail);
     if (session->chain == REASON_OK) { /* the same certificates may end in another section now */
-        free((void *)session->open.ca_name.at);
+        const char *before = (const char *)session->open.ca_name.at;
+
         session->open.ca_name =
-            (struct bytes){(uint8_t *)xtext(chains->ca_name), chains->ca_name.len};
+            (struct bytes){(const uint8_t *)texts_hold(session->decide->texts, chains->ca_name),
+                           chains->ca_name.len};
+        texts_drop(session->decide->texts, before);
     }
     session->open.trust_generation = chains->generation;
     session->open.not_after_s = chains->not_after_s;
@@ -80,32 +83,49 @@ static void locked(struct session *session, const struct lock *lock)
     (void)snprintf(detail, sizeof(detail), "lock %s on %s %.100s: %.300s", lock->id,
                    lock_kind_name(lock->kind), lock->value, lock->message);
     deny(session, REASON_LOCKED, detail);
-    session_set_text(&session->message, lock->message);
+    session_set_text(session, &session->message, lock->message);
 }
 
 static void check_lock(struct session *session, enum lock_kind kind, struct bytes value)
 {
-    const struct lock *lock =
-        value.len > 0 ? locks_find(session->decide->locks, kind, value, clock_realtime_s()) : NULL;
+    const struct locks *locks = session->decide->locks;
+    const struct lock *lock;
 
+    if (!locks_has(locks, kind) || value.len == 0)
+        return;
+    lock = locks_find(locks, kind, value, clock_realtime_s());
     if (lock)
         locked(session, lock);
+}
+
+static void check_session_lock(struct session *session)
+{
+    char id[SESSION_ID_TEXT_LEN + 1];
+
+    if (!locks_has(session->decide->locks, LOCK_SESSION))
+        return;
+    session_id_format(&session->id, id);
+    check_lock(session, LOCK_SESSION, bytes_of(id));
+}
+
+static void check_identity_lock(struct session *session, enum lock_kind kind, const char *attribute)
+{
+    if (locks_has(session->decide->locks, kind))
+        check_lock(session, kind, identity_text(session->identity, attribute));
 }
 
 /* Begins a judgement: what an older one has left is forgotten (a reason found before stays). */
 enum stage_result decide_locks(void *context)
 {
     struct session *session = context;
-    char id[SESSION_ID_TEXT_LEN + 1];
 
     decide_forget_evaluation(session->decide);
     if (session->reason != REASON_OK)
         return STAGE_DONE;
     check_chain(session);
-    session_id_format(&session->id, id);
-    check_lock(session, LOCK_SESSION, bytes_of(id));
-    check_lock(session, LOCK_CERTIFICATE, identity_text(session->identity, "cert!sha256"));
-    check_lock(session, LOCK_ISSUER, identity_text(session->identity, "issuer"));
+    check_session_lock(session);
+    check_identity_lock(session, LOCK_CERTIFICATE, "cert!sha256");
+    check_identity_lock(session, LOCK_ISSUER, "issuer");
     check_lock(session, LOCK_SERVICE, session->open.service_name);
     check_lock(session, LOCK_USER, bytes_of(session->user)); /* also when the account is gone */
     return STAGE_DONE;
@@ -115,24 +135,15 @@ enum stage_result decide_locks(void *context)
 
 static void check_account_locks(struct session *session)
 {
-    int64_t now_s = clock_realtime_s();
+    bool any = locks_has(session->decide->locks, LOCK_GROUP);
+    int64_t now_s = any ? clock_realtime_s() : 0;
     const struct lock *lock;
 
     check_lock(session, LOCK_USER, bytes_of(session->account->name));
-    for (size_t i = 0; (lock = locks_at(session->decide->locks, i)); i++)
+    for (size_t i = 0; any && (lock = locks_at(session->decide->locks, i)); i++)
         if (lock->kind == LOCK_GROUP && lock->expires_s > now_s &&
             account_in_group(session->account, bytes_of(lock->value)))
             locked(session, lock);
-}
-
-static void set_account(struct session *session, struct account *account)
-{
-    (void)account_free(session->account);
-    free(session->groups);
-    session->account = account;
-    session->groups = account ? xcalloc(account->n_groups, sizeof(*session->groups)) : NULL;
-    for (size_t i = 0; account && i < account->n_groups; i++)
-        session->groups[i] = account->groups[i].name;
 }
 
 /* A replica that is too old answers nothing: its age is part of each answer (policy.md 9). */
@@ -157,15 +168,15 @@ static void check_same_user(struct session *session)
         deny(session, REASON_NO_USER, session->user);
 }
 
-static void take_result(struct session *session, struct mapping_result *result)
+static void take_who(struct session *session, const struct memo_who *who)
 {
-    session_set_text(&session->mapping, result->mapping);
-    session->subject = result->subject;
+    session_set_text(session, &session->mapping, who->mapping);
+    session->subject = who->subject;
     /* Until the login is confirmed the name may still choose another of them. */
-    session->by_name = result->by_name || (session->by_name && session->user[0] == '\0');
-    set_account(session, STEAL(result->account));
-    if (result->reason != REASON_OK) {
-        deny(session, result->reason, result->detail);
+    session->by_name = who->by_name || (session->by_name && session->user[0] == '\0');
+    session_set_person(session, who->person);
+    if (who->reason != REASON_OK) {
+        deny(session, who->reason, who->detail);
         if (session->state == SESSION_OPENING)
             sessions_set_user(session->decide->sessions, session,
                               session->account ? session->account->name : "");
@@ -189,7 +200,30 @@ static bool expects_login(const struct session *session)
     return service && service->confirm == CONFIG_CONFIRM_PAM;
 }
 
-static void map(struct session *session)
+/* True when the answer rests on a directory that is too old to ask. */
+static bool check_age(struct session *session)
+{
+    int64_t age_ms = directory_age_ms(session->decide);
+
+    if (age_ms != INT64_MAX)
+        session->directory_age_s = age_ms / 1000;
+    if (!is_stale(session, age_ms))
+        return false;
+    session_set_reason(session, REASON_DIRECTORY_STALE, "");
+    return true;
+}
+
+static void use_who(struct session *session, const struct memo_who *who)
+{
+    session->directory_age_s = AUDIT_NO_NUMBER;
+    if (who->asked && decide_directory(session->decide) && check_age(session))
+        return;
+    take_who(session, who);
+    if (session->by_name && !expects_login(session))
+        deny(session, REASON_AMBIGUOUS_USER, "no login name will choose among the accounts");
+}
+
+static void map_anew(struct session *session)
 {
     struct decide *decide = session->decide;
     struct mapping_request request = {
@@ -200,22 +234,29 @@ static void map(struct session *session)
         .now_s = clock_realtime_s(),
     };
     struct mapping_result result;
-    int64_t age_ms = directory_age_ms(decide);
+    struct memo_who who;
 
     mapping_apply(decide->mappings, &request, &result);
-    session->directory_age_s = AUDIT_NO_NUMBER;
-    if (result.asked && decide_directory(decide)) {
-        if (age_ms != INT64_MAX)
-            session->directory_age_s = age_ms / 1000;
-        if (is_stale(session, age_ms)) {
-            session_set_reason(session, REASON_DIRECTORY_STALE, "");
-            mapping_result_clear(&result);
-            return;
-        }
-    }
-    take_result(session, &result);
-    if (session->by_name && !expects_login(session))
-        deny(session, REASON_AMBIGUOUS_USER, "no login name will choose among the accounts");
+    who = (struct memo_who){.reason = result.reason,
+                            .detail = result.detail,
+                            .mapping = result.mapping,
+                            .subject = result.subject,
+                            .asked = result.asked,
+                            .by_name = result.by_name,
+                            .person = session_person_of(session, STEAL(result.account))};
+    judge_memo_keep_who(decide->memo, session, &who);
+    use_who(session, &who);
+    (void)person_unref(who.person);
+}
+
+static void map(struct session *session)
+{
+    const struct memo_who *who = judge_memo_who(session->decide->memo, session);
+
+    if (who)
+        use_who(session, who);
+    else
+        map_anew(session);
 }
 
 /* A live session of the decide before keeps its verdict until there is something to judge it on;
@@ -259,10 +300,10 @@ static int64_t longest_s(const struct session *session, const struct config_serv
                                      : INT64_MAX;
 }
 
-static void set_until(struct session *session, int64_t policy_until_s)
+static void set_until(struct session *session)
 {
     const struct config_service *service = session_service(session);
-    int64_t until = earlier(policy_until_s, longest_s(session, service));
+    int64_t until = earlier(session->policy_until_s, longest_s(session, service));
 
     if (session->open.not_after_s < INT64_MAX)
         until = earlier(until, session->open.not_after_s + 1);
@@ -272,10 +313,50 @@ static void set_until(struct session *session, int64_t policy_until_s)
     session->valid_until_s = until;
 }
 
+static void take_decision(struct session *session, const struct memo_decision *decision)
+{
+    session_set_text(session, &session->rule, decision->rule);
+    session_set_text(session, &session->file, decision->file);
+    session_set_text(session, &session->message, decision->message);
+    session->line = decision->line;
+    session->policy_until_s = decision->valid_until_s;
+    session->provisional = decision->verdict == POLICY_PROVISIONAL;
+    set_until(session);
+    if (decision->verdict == POLICY_DENY)
+        deny(session, decision->reason == REASON_OK ? REASON_DEFAULT_DENY : decision->reason, "");
+    else if (session->provisional && session->login[0] != '\0')
+        deny(session, REASON_DEFAULT_DENY, "a condition is still open after the login");
+    else if (!tell_identity_fits(session))
+        deny(session, REASON_IDENTITY_TOO_LARGE, "");
+}
+
+static void evaluate(struct session *session, const struct config_service *service)
+{
+    struct decide *decide = session->decide;
+    const struct policy_decision *fresh = &decide->decision;
+    bool confirmed = expects_login(session);
+    const struct memo_decision *known = judge_memo_decision(decide->memo, session, confirmed);
+    struct memo_decision decision;
+
+    if (known) {
+        take_decision(session, known);
+        return;
+    }
+    decide_evaluate(session, service->title, confirmed);
+    decision = (struct memo_decision){.verdict = fresh->verdict,
+                                      .reason = fresh->reason,
+                                      .rule = fresh->rule,
+                                      .file = fresh->file,
+                                      .message = fresh->message,
+                                      .line = fresh->line,
+                                      .valid_until_s = fresh->valid_until_s};
+    judge_memo_keep_decision(decide->memo, session, confirmed, &decision, fresh->tested);
+    take_decision(session, &decision);
+}
+
 enum stage_result decide_policy(void *context)
 {
     struct session *session = context;
-    const struct policy_decision *decision = &session->decide->decision;
     const struct config_service *service = session_service(session);
 
     session->deferred |= session->state == SESSION_LIVE && !session->decide->policy;
@@ -291,20 +372,16 @@ enum stage_result decide_policy(void *context)
         deny(session, REASON_SESSION_TOO_LONG, "");
         return STAGE_DONE;
     }
-    decide_evaluate(session, service->title, expects_login(session));
-    session_set_text(&session->rule, decision->rule);
-    session_set_text(&session->file, decision->file);
-    session_set_text(&session->message, decision->message);
-    session->line = decision->line;
-    session->provisional = decision->verdict == POLICY_PROVISIONAL;
-    set_until(session, decision->valid_until_s);
-    if (decision->verdict == POLICY_DENY)
-        deny(session, decision->reason == REASON_OK ? REASON_DEFAULT_DENY : decision->reason, "");
-    else if (session->provisional && session->login[0] != '\0')
-        deny(session, REASON_DEFAULT_DENY, "a condition is still open after the login");
-    else if (!tell_identity_fits(session))
-        deny(session, REASON_IDENTITY_TOO_LARGE, "");
+    evaluate(session, service);
     return STAGE_DONE;
+}
+
+void judge_with_memo(struct session *session, struct judge_memo *memo)
+{
+    judge_memo_look_at_clock(memo);
+    session->decide->memo = memo;
+    judge_session(session);
+    session->decide->memo = NULL;
 }
 
 void judge_session(struct session *session)

@@ -9,5 +9,11 @@
 void judge_session(struct session *session);
 /* Whether the directory has not been heard for longer than its options allow. */
 bool judge_is_stale(const struct session *session);
+/*
+ * The same, but what is in the memo for equal facts is taken over and what is found new is put
+ * there. Of a denial the misses are not looked for, and no evaluation is at hand afterwards:
+ * judge_session again before a record is written.
+ */
+void judge_with_memo(struct session *session, struct judge_memo *memo);
 /* Takes over what a CHAINS message says of the session's chain. */
 void judge_take_chains(struct session *session, const struct message_chains *chains);

@@ -123,9 +123,9 @@ void session_end(struct session *session, enum reason reason, const char *detail
         session_set_reason(session, reason, detail);
     if (session->state != SESSION_LIVE)
         return;
-    session->state = SESSION_ENDING;
+    sessions_set_state(session->decide->sessions, session, SESSION_ENDING);
     session->end_reason = reason;
-    session_set_text(&session->end_detail, detail);
+    session_set_text(session, &session->end_detail, detail);
     session->decide->counters.ended++;
     reevaluate_forget(session);
     ev_periodic_stop(session->decide->loop, &session->until);
@@ -174,7 +174,7 @@ void session_finish(struct session *session, enum reason reason)
     }
     session->upstream = -1;
     close_login(session);
-    session->state = SESSION_CLOSED;
+    sessions_set_state(session->decide->sessions, session, SESSION_CLOSED);
     session->end_reason = reason;
     session->closed_ms = clock_realtime_ms();
     session_save(session, REGISTRY_CLOSED);

@@ -7,6 +7,7 @@
  */
 #include "gatewayd/decide/locks.h"
 
+#include "common/table.h"
 #include "common/text.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -23,10 +24,24 @@ static const char *const kind_names[LOCK_KIND__COUNT] = {
     [LOCK_ISSUER] = "issuer", [LOCK_SERVICE] = "service", [LOCK_SESSION] = "session",
 };
 
+struct entry {
+    struct lock lock;
+    struct table_link link;
+};
+
 struct locks {
     int fd;
-    struct lock *at;
+    struct entry **at; /* oldest first */
     size_t n, room;
+    struct table table; /* by kind and value */
+    size_t n_of_kind[LOCK_KIND__COUNT];
+};
+
+/* What locks_find looks for. */
+struct wanted {
+    enum lock_kind kind;
+    struct bytes value;
+    int64_t now_s;
 };
 
 const char *lock_kind_name(enum lock_kind kind)
@@ -52,26 +67,54 @@ static void lock_clear(struct lock *lock)
     free(lock->who);
 }
 
+static uint64_t hash_of(enum lock_kind kind, struct bytes value)
+{
+    return table_hash(value) + (uint64_t)kind * 0x9e3779b97f4a7c15;
+}
+
 static void take(struct locks *locks, const struct lock *lock)
 {
+    struct entry *entry = xcalloc(1, sizeof(*entry));
+
     if (locks->n == locks->room) {
         locks->room = locks->room ? 2 * locks->room : 16;
-        locks->at = xrealloc(locks->at, locks->room, sizeof(*locks->at));
+        locks->at = xrealloc(locks->at, locks->room, sizeof(struct entry *));
     }
-    locks->at[locks->n++] = *lock;
+    entry->lock = *lock;
+    table_add(&locks->table, &entry->link, hash_of(lock->kind, bytes_of(lock->value)));
+    locks->n_of_kind[lock->kind]++;
+    locks->at[locks->n++] = entry;
+}
+
+/* The caller closes the gap in the array. */
+static void drop(struct locks *locks, struct entry *entry)
+{
+    table_remove(&locks->table, &entry->link);
+    locks->n_of_kind[entry->lock.kind]--;
+    lock_clear(&entry->lock);
+    free(entry);
+}
+
+/* locks->n when there is none. */
+static size_t find_id(const struct locks *locks, struct bytes id)
+{
+    size_t i = 0;
+
+    while (i < locks->n && !bytes_equal(bytes_of(locks->at[i]->lock.id), id))
+        i++;
+    return i;
 }
 
 static bool forget(struct locks *locks, struct bytes id)
 {
-    for (size_t i = 0; i < locks->n; i++) {
-        if (!bytes_equal(bytes_of(locks->at[i].id), id))
-            continue;
-        lock_clear(&locks->at[i]);
-        memmove(&locks->at[i], &locks->at[i + 1], (locks->n - i - 1) * sizeof(*locks->at));
-        locks->n--;
-        return true;
-    }
-    return false;
+    size_t i = find_id(locks, id);
+
+    if (i == locks->n)
+        return false;
+    drop(locks, locks->at[i]);
+    memmove(&locks->at[i], &locks->at[i + 1], (locks->n - i - 1) * sizeof(struct entry *));
+    locks->n--;
+    return true;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -219,7 +262,8 @@ struct locks *locks_free(struct locks *locks)
     if (!locks)
         return NULL;
     for (size_t i = 0; i < locks->n; i++)
-        lock_clear(&locks->at[i]);
+        drop(locks, locks->at[i]);
+    table_clear(&locks->table);
     free(locks->at);
     (void)close(locks->fd);
     free(locks);
@@ -298,31 +342,45 @@ bool locks_remove(struct locks *locks, struct bytes id, const char *who, int64_t
                   struct error *err)
 {
     AUTO(writer_clear) struct writer line = writer_new(4 * LOCK_VALUE_MAX);
-    size_t i = 0;
+    size_t i = find_id(locks, id);
 
-    while (i < locks->n && !bytes_equal(bytes_of(locks->at[i].id), id))
-        i++;
     if (i == locks->n)
         return err_set(err, REASON_NOT_FOUND, "lock %.*s", (int)id.len, (const char *)id.at);
-    writer_printf(&line, "remove %s %lld ", locks->at[i].id, (long long)now_s);
+    writer_printf(&line, "remove %s %lld ", locks->at[i]->lock.id, (long long)now_s);
     put_hex(&line, who);
     writer_u8(&line, '\n');
     return append(locks, &line, err) && forget(locks, id);
 }
 
+static bool is_wanted(const struct table_link *link, const void *key)
+{
+    const struct lock *lock = &TABLE_OF(link, struct entry, link)->lock;
+    const struct wanted *wanted = key;
+
+    return lock->kind == wanted->kind && lock->expires_s > wanted->now_s &&
+           bytes_equal(bytes_of(lock->value), wanted->value);
+}
+
 const struct lock *locks_find(const struct locks *locks, enum lock_kind kind, struct bytes value,
                               int64_t now_s)
 {
-    for (size_t i = 0; locks && i < locks->n; i++)
-        if (locks->at[i].kind == kind && locks->at[i].expires_s > now_s &&
-            bytes_equal(bytes_of(locks->at[i].value), value))
-            return &locks->at[i];
-    return NULL;
+    struct wanted wanted = {kind, value, now_s};
+    struct table_link *link;
+
+    if (!locks_has(locks, kind))
+        return NULL;
+    link = table_find(&locks->table, hash_of(kind, value), is_wanted, &wanted);
+    return link ? &TABLE_OF(link, struct entry, link)->lock : NULL;
+}
+
+bool locks_has(const struct locks *locks, enum lock_kind kind)
+{
+    return locks && locks->n_of_kind[kind] > 0;
 }
 
 const struct lock *locks_at(const struct locks *locks, size_t number)
 {
-    return locks && number < locks->n ? &locks->at[number] : NULL;
+    return locks && number < locks->n ? &locks->at[number]->lock : NULL;
 }
 
 void locks_expire(struct locks *locks, int64_t now_s)
@@ -330,8 +388,8 @@ void locks_expire(struct locks *locks, int64_t now_s)
     size_t n = 0;
 
     for (size_t i = 0; locks && i < locks->n; i++) {
-        if (locks->at[i].expires_s <= now_s)
-            lock_clear(&locks->at[i]);
+        if (locks->at[i]->lock.expires_s <= now_s)
+            drop(locks, locks->at[i]);
         else
             locks->at[n++] = locks->at[i];
     }

@@ -51,6 +51,8 @@ bool locks_remove(struct locks *locks, struct bytes id, const char *who, int64_t
  */
 const struct lock *locks_find(const struct locks *locks, enum lock_kind kind, struct bytes value,
                               int64_t now_s);
+/* Whether there is any of the kind, expired ones included: most of the time there is none. */
+bool locks_has(const struct locks *locks, enum lock_kind kind);
 /* The number-th lock, expired ones included; NULL behind the last. */
 const struct lock *locks_at(const struct locks *locks, size_t number);
 /* Forgets expired ones in memory. */

@@ -165,13 +165,13 @@ static void keep_refusal(struct session *session, struct bytes user, enum reason
                    user.len > REGISTRY_USER_MAX ? REGISTRY_USER_MAX : (int)user.len,
                    (const char *)user.at);
     session->login_refused = reason;
-    session_set_text(&session->end_detail, detail);
+    session_set_text(session, &session->end_detail, detail);
 }
 
 static void forget_refusal(struct session *session)
 {
     session->login_refused = REASON_OK;
-    session_set_text(&session->end_detail, "");
+    session_set_text(session, &session->end_detail, "");
 }
 
 static void refuse(struct session *session, struct local_request *request,

@@ -1,7 +1,7 @@
 /*
- * Judging live sessions again. Runs in decide: whatever changes puts sessions on one list, which is
- * worked off in slices; who is denied ends at once, unless one directory or policy event would end
- * so many that it is more likely a mistake (mass_end_guard).
+ * Judging live sessions again. Runs in decide: whatever changes begins a pass over the sessions
+ * that it may concern, which is worked off in slices; who is denied ends at once, unless one
+ * directory or policy event would end so many that it is more likely a mistake (mass_end_guard).
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -14,13 +14,23 @@
 #include <utlist.h>
 
 enum {
-    SLICE = 1000,    /* sessions judged in one loop turn (architecture.md, "Re-judging") */
-    GUARD_LEAST = 20 /* mass_end_guard never holds fewer */
+    SLICE_US = 2000,  /* of one loop turn */
+    STEPS = 16,       /* sessions between two looks at the clock */
+    LOG_LEAST = 1000, /* a pass over fewer sessions that ends nobody is not worth a line */
+    GUARD_LEAST = 20, /* mass_end_guard never holds fewer */
+    /* Changes of what answers rest on; the other causes are a session's own. */
+    CAUSES_OF_ALL = CAUSE_DIRECTORY | CAUSE_POLICY | CAUSE_LOCK | CAUSE_STALE,
 };
+
+/* What a pass does: judge; and then, with those that it would end, one of two things. */
+enum phase { PHASE_JUDGE, PHASE_END, PHASE_HOLD };
 
 struct reevaluate {
     struct decide *decide;
+    struct judge_memo *memo;
+    enum phase phase;
     struct session *due;    /* to be judged, linked by due_prev and due_next */
+    unsigned walk_causes;   /* all sessions are to be judged, because of; 0: no walk */
     struct session *doomed; /* of this pass: denied by a directory or policy event */
     size_t n_judged, n_doomed, n_ended;
     ev_timer slice;
@@ -101,29 +111,66 @@ static void delist(struct session *session)
     session->due_list = NULL;
 }
 
-static void keep(struct session *session)
+/* What others know of a session's judgement: timers, the registry, the edge. */
+struct known {
+    int64_t until_s;
+    const struct person *person;
+    const char *rule;
+};
+
+static struct known known_of(const struct session *session)
 {
-    session->held = false;
+    return (struct known){session->valid_until_s, session->person, session->rule};
+}
+
+static bool is_timer_right(const struct session *session, const struct known *known)
+{
+    return session->valid_until_s == known->until_s &&
+           (session->valid_until_s == INT64_MAX) == !ev_is_active(&session->until);
+}
+
+/* They are told only what has changed: most passes change nothing for most sessions. */
+static void keep(struct session *session, const struct known *known)
+{
+    bool own_causes = session->causes & ~(unsigned)CAUSES_OF_ALL;
+
+    session->held = session->released = false;
     session->causes = 0;
-    session_watch(session);
-    session_save(session, REGISTRY_LIVE);
+    if (own_causes || !is_timer_right(session, known)) {
+        session_watch(session);
+        session_save(session, REGISTRY_LIVE);
+    }
+    if (session->person == known->person && session->rule == known->rule)
+        return;
     if (!tell_identity(session)) /* an upstream must not hear of groups that it has no longer */
         session_end(session, REASON_OVERLOADED, "the edge takes no message");
 }
 
+/* Judged once more, so that the record shows its own facts. */
+static void judge_and_end(struct reevaluate *reevaluate, struct session *session)
+{
+    struct known known = known_of(session);
+
+    judge_session(session);
+    if (session->reason == REASON_OK)
+        keep(session, &known);
+    else
+        end_now(reevaluate, session);
+}
+
 static void judge_live(struct reevaluate *reevaluate, struct session *session)
 {
-    judge_session(session);
+    struct known known = known_of(session);
+
+    judge_with_memo(session, reevaluate->memo);
     reevaluate->n_judged++;
     if (session->reason == REASON_OK) {
-        keep(session);
-    } else if (is_guarded(session) && session->held) {
-        return; /* an operator has not yet said what the first event meant */
-    } else if (is_guarded(session)) {
+        keep(session, &known);
+    } else if (!is_guarded(session) || session->released) {
+        judge_and_end(reevaluate, session);
+    } else if (!session->held) { /* else an operator has not yet said what the first event meant */
         enlist(&reevaluate->doomed, session);
         reevaluate->n_doomed++;
-    } else {
-        end_now(reevaluate, session);
     }
 }
 
@@ -135,50 +182,38 @@ static void judge_waiting(struct session *session)
     session->causes = 0;
 }
 
-static void judge_due(struct reevaluate *reevaluate, struct session *session)
+static void judge(struct reevaluate *reevaluate, struct session *session)
 {
-    delist(session);
     if (session->state == SESSION_LIVE)
         judge_live(reevaluate, session);
     else if (session->state == SESSION_OPENING)
         judge_waiting(session);
 }
 
-static void hold_all(struct reevaluate *reevaluate, size_t live)
+/* False: all have been judged. */
+static bool judge_next(struct reevaluate *reevaluate)
 {
-    struct decide *decide = reevaluate->decide;
-    struct record_extra extra = {.reason = REASON_MASS_END_GUARD, .detail = decide->alarm};
+    struct session *session = reevaluate->due;
 
-    (void)snprintf(decide->alarm, sizeof(decide->alarm),
-                   "one change would end %zu of %zu sessions; none was ended", reevaluate->n_doomed,
-                   live);
-    log_event(LOG_LEVEL_ERROR, "mass_end_guard", "would_end=%zu sessions=%zu", reevaluate->n_doomed,
-              live);
-    (void)record_event(decide, RECORD_REEVAL, &extra);
-    while (reevaluate->doomed) {
-        struct session *session = reevaluate->doomed;
-
+    if (session) {
         delist(session);
-        session->held = true;
-        if (session->causes & ~(unsigned)(CAUSE_DIRECTORY | CAUSE_POLICY))
-            reevaluate_session(session, CAUSE_TIME); /* a lock that came meanwhile is not held */
+        judge(reevaluate, session);
+        return true;
     }
+    if (!reevaluate->walk_causes)
+        return false;
+    session = sessions_walk_next(reevaluate->decide->sessions);
+    if (!session) {
+        reevaluate->walk_causes = 0;
+        return false;
+    }
+    session->causes |= reevaluate->walk_causes;
+    if (!session->due_list) /* else it is doomed already */
+        judge(reevaluate, session);
+    return true;
 }
 
-/* Judged once more, so that each record shows its own facts. */
-static void end_all(struct reevaluate *reevaluate)
-{
-    while (reevaluate->doomed) {
-        struct session *session = reevaluate->doomed;
-
-        delist(session);
-        judge_session(session);
-        if (session->reason == REASON_OK)
-            keep(session);
-        else
-            end_now(reevaluate, session);
-    }
-}
+/* --- the guard -------------------------------------------------------------------------------- */
 
 static bool has_lost_host(const struct session *session)
 {
@@ -200,50 +235,111 @@ static bool is_one_entry(const struct reevaluate *reevaluate)
     return true;
 }
 
-/* Counting all sessions is only worth it when enough of them are about to end. */
-static bool is_accident(const struct reevaluate *reevaluate, size_t *ret_live)
+static bool is_accident(const struct reevaluate *reevaluate)
 {
     int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
+    size_t live = sessions_count_live(reevaluate->decide->sessions);
 
-    *ret_live = 0;
-    if (reevaluate->n_doomed <= GUARD_LEAST || is_one_entry(reevaluate))
-        return false;
-    *ret_live = sessions_count_live(reevaluate->decide->sessions);
-    return reevaluate->n_doomed > *ret_live * (size_t)percent / 100;
+    return reevaluate->n_doomed > GUARD_LEAST && !is_one_entry(reevaluate) &&
+           reevaluate->n_doomed > live * (size_t)percent / 100;
 }
+
+static void raise_alarm(struct reevaluate *reevaluate)
+{
+    struct decide *decide = reevaluate->decide;
+    struct record_extra extra = {.reason = REASON_MASS_END_GUARD, .detail = decide->alarm};
+    size_t live = sessions_count_live(decide->sessions);
+
+    (void)snprintf(decide->alarm, sizeof(decide->alarm),
+                   "one change would end %zu of %zu sessions; none was ended", reevaluate->n_doomed,
+                   live);
+    log_event(LOG_LEVEL_ERROR, "mass_end_guard", "would_end=%zu sessions=%zu", reevaluate->n_doomed,
+              live);
+    (void)record_event(decide, RECORD_REEVAL, &extra);
+}
+
+static void hold(struct session *session)
+{
+    session->held = true;
+    if (session->causes & ~(unsigned)(CAUSE_DIRECTORY | CAUSE_POLICY))
+        reevaluate_session(session, CAUSE_TIME); /* a lock that came meanwhile is not held */
+}
+
+/* False: none of them is left. */
+static bool treat_doomed(struct reevaluate *reevaluate)
+{
+    struct session *session = reevaluate->doomed;
+
+    if (!session)
+        return false;
+    reevaluate->n_doomed--;
+    delist(session);
+    if (reevaluate->phase == PHASE_HOLD)
+        hold(session);
+    else
+        judge_and_end(reevaluate, session);
+    return true;
+}
+
+/* --- one pass --------------------------------------------------------------------------------- */
 
 static void finish_pass(struct reevaluate *reevaluate)
 {
     struct decide *decide = reevaluate->decide;
-    size_t live;
 
-    if (is_accident(reevaluate, &live))
-        hold_all(reevaluate, live);
-    else
-        end_all(reevaluate);
+    judge_memo_clear(reevaluate->memo);
     if (decide->alarm[0] != '\0' && reevaluate_count_pending(decide) == 0)
         decide->alarm[0] = '\0';
-    if (reevaluate->n_ended > 0 || reevaluate->n_judged >= SLICE)
+    if (reevaluate->n_ended > 0 || reevaluate->n_judged >= LOG_LEAST)
         log_event(LOG_LEVEL_INFO, "reevaluated", "judged=%zu ended=%zu", reevaluate->n_judged,
                   reevaluate->n_ended);
-    reevaluate->n_judged = reevaluate->n_doomed = reevaluate->n_ended = 0;
+    reevaluate->n_judged = reevaluate->n_ended = 0;
     if (!reevaluate_is_busy(decide))
         control_pass_done(decide);
+}
+
+/* False: the pass is over. What comes while the doomed are treated is judged afterwards. */
+static bool step(struct reevaluate *reevaluate)
+{
+    if (reevaluate->phase == PHASE_JUDGE) {
+        if (judge_next(reevaluate))
+            return true;
+        if (!reevaluate->doomed)
+            return false;
+        reevaluate->phase = is_accident(reevaluate) ? PHASE_HOLD : PHASE_END;
+        if (reevaluate->phase == PHASE_HOLD)
+            raise_alarm(reevaluate);
+    }
+    if (treat_doomed(reevaluate))
+        return true;
+    reevaluate->phase = PHASE_JUDGE;
+    return reevaluate->due || reevaluate->walk_causes;
+}
+
+static void start_slice(struct reevaluate *reevaluate)
+{
+    if (ev_is_active(&reevaluate->slice))
+        return;
+    ev_timer_set(&reevaluate->slice, 0.0, 0.0);
+    ev_timer_start(reevaluate->decide->loop, &reevaluate->slice);
 }
 
 static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct reevaluate *reevaluate = timer->data;
+    int64_t end_us = clock_monotonic_us() + SLICE_US;
 
+    (void)loop;
     (void)events;
-    for (size_t i = 0; i < SLICE && reevaluate->due; i++)
-        judge_due(reevaluate, reevaluate->due);
-    if (!reevaluate->due) {
-        finish_pass(reevaluate);
-        return;
-    }
-    ev_timer_set(timer, 0.0, 0.0);
-    ev_timer_start(loop, timer);
+    do {
+        for (int i = 0; i < STEPS; i++) {
+            if (step(reevaluate))
+                continue;
+            finish_pass(reevaluate);
+            return;
+        }
+    } while (clock_monotonic_us() < end_us);
+    start_slice(reevaluate);
 }
 
 /* --- what puts sessions on the list ----------------------------------------------------------- */
@@ -252,16 +348,15 @@ void reevaluate_session(struct session *session, enum session_cause cause)
 {
     struct reevaluate *reevaluate = session->decide->reevaluate;
 
+    if (cause & CAUSES_OF_ALL)
+        judge_memo_clear(reevaluate->memo);
     if (session->state > SESSION_LIVE)
         return;
     session->causes |= cause;
     if (session->due_list)
         return;
     enlist(&reevaluate->due, session);
-    if (ev_is_active(&reevaluate->slice))
-        return;
-    ev_timer_set(&reevaluate->slice, 0.0, 0.0);
-    ev_timer_start(reevaluate->decide->loop, &reevaluate->slice);
+    start_slice(reevaluate);
 }
 
 static void reevaluate_each(void *context, struct session *session)
@@ -274,9 +369,15 @@ void reevaluate_user(struct decide *decide, const char *user, enum session_cause
     sessions_each_of_user(decide->sessions, user, reevaluate_each, &cause);
 }
 
+/* A change that comes while a walk is under way joins it: all are judged from the beginning. */
 void reevaluate_all(struct decide *decide, enum session_cause cause)
 {
-    sessions_each(decide->sessions, reevaluate_each, &cause);
+    struct reevaluate *reevaluate = decide->reevaluate;
+
+    judge_memo_clear(reevaluate->memo);
+    reevaluate->walk_causes |= cause;
+    sessions_walk_begin(decide->sessions);
+    start_slice(reevaluate);
 }
 
 void reevaluate_forget(struct session *session)
@@ -316,29 +417,23 @@ size_t reevaluate_count_pending(const struct decide *decide)
     return n;
 }
 
-static void end_held(void *context, struct session *session)
+static void release(void *context, struct session *session)
 {
-    struct reevaluate *reevaluate = context;
-
     if (!session->held || session->state != SESSION_LIVE)
         return;
-    judge_session(session);
-    if (session->reason == REASON_OK)
-        keep(session);
-    else
-        end_now(reevaluate, session);
+    ++*(size_t *)context;
+    session->held = false;
+    session->released = true;
+    reevaluate_session(session, CAUSE_TIME);
 }
 
 size_t reevaluate_end_pending(struct decide *decide)
 {
-    struct reevaluate *reevaluate = decide->reevaluate;
-    size_t before = reevaluate->n_ended, ended;
+    size_t n = 0;
 
-    sessions_each(decide->sessions, end_held, reevaluate);
-    ended = reevaluate->n_ended - before;
-    reevaluate->n_ended = before;
+    sessions_each(decide->sessions, release, &n);
     decide->alarm[0] = '\0';
-    return ended;
+    return n;
 }
 
 /* --- staleness -------------------------------------------------------------------------------- */
@@ -374,6 +469,7 @@ struct reevaluate *reevaluate_new(struct decide *decide)
     struct reevaluate *reevaluate = xcalloc(1, sizeof(*reevaluate));
 
     reevaluate->decide = decide;
+    reevaluate->memo = judge_memo_new(decide->texts);
     ev_init(&reevaluate->slice, on_slice);
     ev_init(&reevaluate->stale, on_stale);
     reevaluate->slice.data = reevaluate->stale.data = reevaluate;
@@ -386,6 +482,7 @@ struct reevaluate *reevaluate_free(struct reevaluate *reevaluate)
         return NULL;
     ev_timer_stop(reevaluate->decide->loop, &reevaluate->slice);
     ev_periodic_stop(reevaluate->decide->loop, &reevaluate->stale);
+    (void)judge_memo_free(reevaluate->memo);
     free(reevaluate);
     return NULL;
 }

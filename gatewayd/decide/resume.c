@@ -213,7 +213,7 @@ static void restore(struct session *session, const struct left *left, int fd)
 
     session->id = record->id;
     session->place = left->place;
-    session->state = SESSION_LIVE;
+    session->state = SESSION_LIVE; /* in no table yet */
     session->recorded = true;
     session->connected = true;
     session->upstream = fd;

@@ -12,22 +12,41 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Terminated, so that titles may be compared as C strings. */
-static struct bytes copy_text(struct bytes text)
+/* The texts of an OPEN: what is not listed here would point into a message that is gone. */
+static const size_t open_texts[] = {
+    offsetof(struct message_open, listener_name), offsetof(struct message_open, service_name),
+    offsetof(struct message_open, ca_name),       offsetof(struct message_open, sni),
+    offsetof(struct message_open, alpn),          offsetof(struct message_open, cipher),
+};
+
+static struct bytes *open_text(struct message_open *open, size_t number)
 {
-    return (struct bytes){(const uint8_t *)xtext(text), text.len};
+    return (struct bytes *)(void *)((uint8_t *)open + open_texts[number]);
 }
 
-static void copy_open(const struct message_open *open, struct message_open *ret_copy)
+/* Terminated, so that titles may be compared as C strings. */
+static void copy_open(struct texts *texts, const struct message_open *open,
+                      struct message_open *ret_copy)
 {
     *ret_copy = *open;
-    ret_copy->listener_name = copy_text(open->listener_name);
-    ret_copy->service_name = copy_text(open->service_name);
-    ret_copy->ca_name = copy_text(open->ca_name);
-    ret_copy->sni = copy_text(open->sni);
-    ret_copy->alpn = copy_text(open->alpn);
-    ret_copy->cipher = copy_text(open->cipher);
+    for (size_t i = 0; i < ARRAY_LEN(open_texts); i++) {
+        struct bytes *text = open_text(ret_copy, i);
+
+        text->at = (const uint8_t *)texts_hold(texts, *text);
+    }
     ret_copy->leaf = xbytes(open->leaf);
+}
+
+static const size_t texts[] = {
+    offsetof(struct session, mapping),    offsetof(struct session, rule),
+    offsetof(struct session, file),       offsetof(struct session, message),
+    offsetof(struct session, detail),     offsetof(struct session, chain_detail),
+    offsetof(struct session, end_detail),
+};
+
+static const char **text_of(struct session *session, size_t number)
+{
+    return (const char **)(void *)((uint8_t *)session + texts[number]);
 }
 
 struct session *session_new(struct decide *decide, uint32_t edge_slot,
@@ -39,29 +58,25 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
                                 .id = session_id_new(clock_realtime_ms()),
                                 .place = UINT32_MAX,
                                 .edge_slot = edge_slot,
-                                .mapping = xstrdup(""),
-                                .rule = xstrdup(""),
-                                .file = xstrdup(""),
-                                .message = xstrdup(""),
-                                .detail = xstrdup(""),
-                                .chain_detail = xstrdup(""),
-                                .end_detail = xstrdup(""),
+                                .policy_until_s = INT64_MAX,
                                 .valid_until_s = INT64_MAX,
                                 .directory_age_s = AUDIT_NO_NUMBER,
                                 .upstream = -1};
-    copy_open(open, &session->open);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        *text_of(session, i) = texts_hold(decide->texts, bytes_of(""));
+    copy_open(decide->texts, open, &session->open);
     return session;
 }
 
-static void free_open(struct message_open *open)
+static void drop_texts(struct session *session)
 {
-    free((void *)open->listener_name.at);
-    free((void *)open->service_name.at);
-    free((void *)open->ca_name.at);
-    free((void *)open->sni.at);
-    free((void *)open->alpn.at);
-    free((void *)open->cipher.at);
-    free((void *)open->leaf.at);
+    struct texts *all = session->decide->texts;
+
+    for (size_t i = 0; i < ARRAY_LEN(open_texts); i++)
+        texts_drop(all, (const char *)open_text(&session->open, i)->at);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        texts_drop(all, *text_of(session, i));
+    free((void *)session->open.leaf.at);
 }
 
 static void stop_timers(struct session *session)
@@ -96,40 +111,64 @@ void session_free(struct session *session)
     give_back_place(session);
     if (session->upstream >= 0)
         (void)close(session->upstream);
-    free_open(&session->open);
+    drop_texts(session);
     (void)identity_unref(session->identity);
-    (void)account_free(session->account);
-    free(session->groups);
-    free(session->mapping);
-    free(session->rule);
-    free(session->file);
-    free(session->message);
-    free(session->detail);
-    free(session->chain_detail);
-    free(session->end_detail);
+    (void)person_unref(session->person);
     free(session);
 }
 
-void session_set_text(char **text, const char *value)
+void session_set_text(struct session *session, const char **text, const char *value)
 {
-    char *copy = xstrdup(value);
+    const char *copy;
 
-    free(*text);
+    if (strcmp(*text, value) == 0)
+        return;
+    copy = texts_hold(session->decide->texts, bytes_of(value));
+    texts_drop(session->decide->texts, *text);
     *text = copy;
+}
+
+struct person *session_person_of(const struct session *session, struct account *account)
+{
+    const struct session *first =
+        account ? sessions_first_of_user(session->decide->sessions, account->name) : NULL;
+    struct person *alike[] = {session->person, first ? first->person : NULL};
+
+    for (size_t i = 0; account && i < ARRAY_LEN(alike); i++)
+        if (alike[i] && account_equal(alike[i]->account, account)) {
+            (void)account_free(account);
+            return person_ref(alike[i]);
+        }
+    return account ? person_new(account) : NULL;
+}
+
+void session_set_person(struct session *session, struct person *person)
+{
+    (void)person_ref(person);
+    (void)person_unref(session->person);
+    session->person = person;
+    session->account = person ? person->account : NULL;
+    session->groups = person ? person->groups : NULL;
 }
 
 void session_set_reason(struct session *session, enum reason reason, const char *detail)
 {
     session->reason = reason;
-    session_set_text(&session->detail, detail);
+    session_set_text(session, &session->detail, detail);
 }
 
 const struct config_service *session_service(const struct session *session)
 {
-    if (session->open.service == OPEN_UNKNOWN) /* a name of a service of another listener */
+    const struct config *config = session->decide->role->config;
+    const char *name = (const char *)session->open.service_name.at;
+    uint32_t index = session->open.service;
+
+    if (index == OPEN_UNKNOWN) /* a name of a service of another listener */
         return NULL;
-    return config_find_service(session->decide->role->config,
-                               (const char *)session->open.service_name.at);
+    /* The edge's index is where the service most likely is: after a reload it may be anywhere. */
+    if (index < config->n_service && strcmp(config->service[index].title, name) == 0)
+        return &config->service[index];
+    return config_find_service(config, name);
 }
 
 bool session_is_whoami(const struct session *session)

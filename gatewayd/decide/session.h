@@ -4,17 +4,18 @@
  * Written by the stages (stages.c), by what re-judges it (reevaluate.c) and by PAM
  * (pam_requests.c).
  */
+#include "common/table.h"
 #include "gatewayd/decide/dial.h"
 #include "gatewayd/decide/identity.h"
 #include "gatewayd/decide/ledger.h"
+#include "gatewayd/decide/person.h"
 #include "gatewayd/decide/registry.h"
 #include "gatewayd/pipeline.h"
 #include "gatewayd/shared/config.h"
 #include "ldap/replica.h"
 
-#include <uthash.h>
-
 struct decide;
+struct user_row; /* sessions.c */
 
 enum session_state {
     SESSION_OPENING, /* in the pipeline: no verdict yet */
@@ -54,28 +55,31 @@ struct session {
     uint32_t place; /* in the registry; UINT32_MAX none */
     uint32_t edge_slot;
 
-    /* The handshake's result. Texts are owned; the leaf is gone once identity is there. */
+    /* The handshake's result. Its texts are decide->texts'; the leaf is owned, and gone once
+     * identity is there. All texts below are decide->texts' too: session_set_text. */
     struct message_open open;
     enum reason chain; /* OK, or why the chain is no longer valid */
-    char *chain_detail;
+    const char *chain_detail;
     struct identity *identity;
 
     /* Who it is. */
-    char *mapping; /* "" none */
+    const char *mapping; /* "" none */
     enum config_subject subject;
-    bool by_name; /* the login name will choose among several accounts */
-    struct account *account;
-    const char **groups;               /* names of the account's groups, for the policy */
+    bool by_name;                      /* the login name will choose among several accounts */
+    struct person *person;             /* NULL: no account */
+    const struct account *account;     /* the person's */
+    const char *const *groups;         /* names of the account's groups, for the policy */
     char user[REGISTRY_USER_MAX + 1];  /* "" none; never changes once the session is live */
     char login[REGISTRY_USER_MAX + 1]; /* login name asked for or confirmed; "" not known */
 
     /* What was decided. */
     enum reason reason; /* OK, or why not */
-    char *detail;
-    char *rule, *file; /* of the policy */
+    const char *detail;
+    const char *rule, *file; /* of the policy */
     uint32_t line;
     bool provisional;
-    char *message;           /* the rule's words for the user */
+    const char *message;     /* the rule's words for the user */
+    int64_t policy_until_s;  /* what the policy says of its end; INT64_MAX: nothing */
     int64_t valid_until_s;   /* INT64_MAX: nothing ends it by time alone */
     int64_t directory_age_s; /* AUDIT_NO_NUMBER: the directory was not asked */
 
@@ -85,9 +89,9 @@ struct session {
     uint32_t parts;
 
     /* Where it goes. */
-    struct dial *dial;     /* on its way there; NULL: not */
-    struct target *target; /* counted there, referenced; NULL: nowhere */
-    int upstream;          /* our duplicate; -1 none */
+    struct dial *dial;        /* on its way there; NULL: not */
+    struct target *target;    /* counted there, referenced; NULL: nowhere */
+    int upstream;             /* our duplicate; -1 none */
     uint8_t told_identity[8]; /* digest of the last IDENTITY; zero: none was sent */
     bool connected;
 
@@ -96,10 +100,11 @@ struct session {
     ev_periodic until; /* valid_until_s */
     unsigned causes;   /* judged again because of; 0 not due */
     bool held;         /* mass_end_guard keeps it: an operator must confirm */
+    bool released;     /* an operator has confirmed: nothing guards it any more */
     bool deferred;     /* after a restart: the replica or the policy has not come yet */
     bool asked_crl;    /* its revocation list has ended: the edge was asked for a newer one */
     enum reason end_reason;
-    char *end_detail;
+    const char *end_detail;
 
     /* Its login on a host. */
     enum session_pam pam;
@@ -119,7 +124,8 @@ struct session {
     struct session *user_prev, *user_next; /* of one user */
     struct session *due_prev, *due_next;   /* of due_list */
     struct session **due_list;             /* to be judged, or doomed; NULL: neither */
-    UT_hash_handle hh_id;
+    struct user_row *row;                  /* NULL: in no table */
+    struct table_link id_link, connection_link;
 };
 
 /* A session that waits for its verdict, in no table yet. open's texts are copied. */
@@ -129,8 +135,8 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
 void session_free(struct session *session);
 
 void session_set_reason(struct session *session, enum reason reason, const char *detail);
-/* Replaces *text by a copy. */
-void session_set_text(char **text, const char *value);
+/* Replaces *text, one of the session's. */
+void session_set_text(struct session *session, const char **text, const char *value);
 /* The service section of this session in the configuration in force; NULL for WHOAMI and when the
  * service has gone. */
 const struct config_service *session_service(const struct session *session);
@@ -138,5 +144,10 @@ bool session_is_whoami(const struct session *session);
 /* What a denied client reads: one sentence, never the policy, but for what a rule or lock itself
  * says. */
 struct bytes session_sentence(const struct session *session);
+/* The account as a person, one that the session or another of its user has already if they are
+ * equal; takes the account. NULL: no account. The caller owns one reference. */
+struct person *session_person_of(const struct session *session, struct account *account);
+/* Counted once more; NULL: nobody. */
+void session_set_person(struct session *session, struct person *person);
 /* Writes its record of the registry. */
 void session_save(struct session *session, enum registry_state state);

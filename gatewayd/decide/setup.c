@@ -34,6 +34,7 @@ void *decide_create(struct role *role)
     decide->pools = pools_new(decide);
     decide->hosts = hosts_new(decide);
     decide->identities = identity_cache_new(DECIDE_IDENTITIES_MAX);
+    decide->texts = texts_new();
     decide->sessions = sessions_new();
     decide->data = data_new(decide);
     decide->resume = resume_new(decide);
@@ -362,6 +363,7 @@ void decide_destroy(struct decide *decide)
     (void)local_server_free(decide->control);
     (void)sessions_free(decide->sessions);
     (void)reevaluate_free(decide->reevaluate);
+    (void)texts_free(decide->texts);
     (void)resume_free(decide->resume);
     (void)strangers_free(decide->strangers);
     (void)replica_free(decide->replica);

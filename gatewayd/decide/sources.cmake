@@ -1,10 +1,11 @@
 list(APPEND GATEWAYD_SOURCES decide/attributes.c decide/control_locks.c decide/control_requests.c decide/data.c decide/data_policy.c
     decide/der.c
-    decide/dn.c decide/edges.c decide/facts.c decide/identity.c decide/identity_cache.c decide/judge.c
+    decide/dn.c decide/edges.c decide/facts.c decide/identity.c decide/identity_cache.c decide/judge.c decide/judge_memo.c
     decide/ledger.c decide/live.c decide/local_server.c decide/locks.c decide/mapping.c
     decide/mapping_find.c decide/mapping_find_run.c decide/mapping_match.c decide/mapping_values.c
-    decide/pam_requests.c decide/proc.c decide/proxy_send.c decide/records.c decide/reevaluate.c
+    decide/pam_requests.c decide/person.c decide/proc.c decide/proxy_send.c decide/records.c decide/reevaluate.c
     decide/registry.c decide/resume.c decide/session.c decide/session_filter.c decide/sessions.c
-    decide/setup.c decide/stages.c decide/status.c decide/strangers.c decide/upstream.c decide/whoami.c)
+    decide/setup.c decide/stages.c decide/status.c decide/strangers.c decide/texts.c
+    decide/upstream.c decide/whoami.c)
 list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decide/pools.c decide/targets.c)
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)

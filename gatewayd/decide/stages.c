@@ -145,7 +145,7 @@ static bool send_verdict(struct session *session, struct bytes text)
  */
 static void leave(struct session *session)
 {
-    session_set_text(&session->end_detail, session->detail);
+    session_set_text(session, &session->end_detail, session->detail);
     if (session->recorded)
         session_finish(session, session->reason);
     else
@@ -166,7 +166,7 @@ static void go_live(struct session *session)
 {
     const struct config_service *service = session_service(session);
 
-    session->state = SESSION_LIVE;
+    sessions_set_state(session->decide->sessions, session, SESSION_LIVE);
     if (service && service->confirm == CONFIG_CONFIRM_PAM) {
         session->pam = SESSION_PAM_WAITING;
         session->confirm_deadline_ms = clock_monotonic_ms() + DECIDE_CONFIRM_MS;

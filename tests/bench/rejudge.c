@@ -3,7 +3,7 @@
  * rules; then a policy, a revocation list, a group, an account and the whole directory change. CPU
  * of decide alone; only those who are affected may end.
  *
- *   bench_rejudge [SESSIONS [USERS [RULES]]]
+ *   bench_rejudge [SESSIONS [USERS [RULES [PASSES]]]]
  */
 #include "decide_bench.h"
 
@@ -14,7 +14,7 @@
 enum { GROUPS = 500, REVOKED = 100, SHUT_SERVICE = 3, SHUT_GROUP = 7 };
 
 struct sizes {
-    size_t sessions, users, rules;
+    size_t sessions, users, rules, passes;
 };
 
 static void figure(const char *name, double value, const char *unit, const char *goal)
@@ -69,9 +69,9 @@ static size_t sessions_of(const struct bench *bench, const char *user)
 
 int main(int argc, char **argv)
 {
-    struct sizes sizes = {argc > 1 ? strtoul(argv[1], NULL, 10) : 50000,
-                          argc > 2 ? strtoul(argv[2], NULL, 10) : 5000,
-                          argc > 3 ? strtoul(argv[3], NULL, 10) : 10000};
+    struct sizes sizes = {
+        argc > 1 ? strtoul(argv[1], NULL, 10) : 50000, argc > 2 ? strtoul(argv[2], NULL, 10) : 5000,
+        argc > 3 ? strtoul(argv[3], NULL, 10) : 10000, argc > 4 ? strtoul(argv[4], NULL, 10) : 5};
     static const char more[] =
         "rule \"shut\" { effect = \"deny\" groups = {\"g7\"} services = {\"s3\"} }\n";
     struct bench *bench = bench_new(sizes.users, GROUPS);
@@ -92,6 +92,13 @@ int main(int argc, char **argv)
     report(bench, "policy_change", count_affected(bench, sizes.sessions));
     bench_policy(bench, sizes.rules, more);
     report(bench, "policy_same", 0);
+
+    for (size_t i = 0; i < sizes.passes; i++) {
+        reevaluate_all(bench->decide, CAUSE_DIRECTORY);
+        bench_settle(bench);
+    }
+    bench->cpu_s /= (double)sizes.passes;
+    report(bench, "judging_alone", 0);
 
     for (size_t i = 0; i < REVOKED; i++) /* the first service has lost nobody yet */
         bench_revoke(bench, i);

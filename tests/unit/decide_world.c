@@ -435,7 +435,7 @@ static void policy_error(void *context, const char *file, uint32_t line, const s
     fail_msg("%s:%u: %s", file, line, err->detail);
 }
 
-void world_policy(struct world *world, const char *policy)
+static void encode_policy(struct world *world, const char *policy, struct writer *octets)
 {
     static const char *const services[] = {"echo",  "proxied", "dead",    "ssh",
                                            "short", "many",    "checked", "named",
@@ -445,20 +445,40 @@ void world_policy(struct world *world, const char *policy)
     struct policy_world known = {services, confirmed, ARRAY_LEN(services), cas, 1};
     struct policy_file file = {"test.policy", bytes_of(policy)};
     struct policy_errors found = {.found = policy_error};
-    struct message_policy msg = {.version = {{1, 2, 3}}};
-    struct writer octets = writer_new(1 << 20);
     struct policy_set *set;
-    int fd;
 
     for (size_t i = 0; i < ARRAY_LEN(services); i++)
         confirmed[i] =
             config_find_service(world->config, services[i])->confirm == CONFIG_CONFIRM_PAM;
     assert_true(policy_load(&file, 1, &known, &found, &set));
-    policy_encode(set, &octets);
+    policy_encode(set, octets);
     (void)policy_free(set);
+}
+
+void world_policy(struct world *world, const char *policy)
+{
+    struct message_policy msg = {.version = {{1, 2, 3}}};
+    struct writer octets = writer_new(1 << 20);
+    int fd;
+
+    encode_policy(world, policy, &octets);
     fd = memfd_of(&octets);
     assert_true(channel_send(world->parent, MESSAGE_POLICY, &msg, fd));
     (void)close(fd);
+}
+
+void world_decode_policy(struct world *world, const char *policy)
+{
+    struct writer octets = writer_new(1 << 20);
+    struct policy_set *set;
+    struct error err;
+
+    encode_policy(world, policy, &octets);
+    assert_true(policy_decode(writer_bytes(&octets), &set, &err));
+    writer_clear(&octets);
+    decide_forget_evaluation(world->decide);
+    (void)policy_free(world->decide->policy);
+    world->decide->policy = set;
 }
 
 void world_people(struct world *world, int64_t as_of_ms)

@@ -71,6 +71,8 @@ void world_free(struct world *world);
 extern const char world_config[];
 
 void world_policy(struct world *world, const char *policy);
+/* The same behind decide's back: no session is judged again. */
+void world_decode_policy(struct world *world, const char *policy);
 void world_people(struct world *world, int64_t as_of_ms);
 /* /etc/passwd or /etc/group of the host; without it a host of root alone. */
 void world_local_names(struct world *world, enum file_kind kind, const char *text);

@@ -34,7 +34,7 @@ static int make_world(void **state)
     w.other_key = pki_key();
     w.twin_key = pki_key();
     w.leaf_key = pki_key();
-    w.weak_key = EVP_RSA_gen(1024);
+    w.weak_key = pki_generate(EVP_PKEY_RSA, 1024);
     w.root = pki_ca("Root", w.root_key, NULL, w.root_key, 1);
     w.inter = pki_ca("Inter", w.inter_key, w.root, w.root_key, 11);
     w.other = pki_ca("Other", w.other_key, NULL, w.other_key, 2);

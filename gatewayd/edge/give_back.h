@@ -4,6 +4,7 @@
  * so that a flood of an hour ago would be paid for until the next restart.
  */
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct edge;
@@ -11,6 +12,7 @@ struct edge;
 /* Part of an edge. */
 struct give_back {
     size_t most_kib; /* what connections have held since the last time, by estimate */
+    bool portion;    /* more may follow */
     ev_timer timer;
 };
 

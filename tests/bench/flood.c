@@ -7,11 +7,12 @@
  *
  * Each prints one line of figures. The ClientHellos are valid and are made before the attack.
  */
+#include "tests/bench/flood.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
 #include <getopt.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -21,21 +22,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 enum {
     HELLO_MAX = 2048, /* octets of a ClientHello */
     HELLOS = 64,      /* different ones, each with its own key share */
-    LOGINS_MAX = 1 << 16,
     GARBAGE_LEN = 200,
     LINE_LEN = 64,     /* octets that the good client gets echoed */
     TICKS_PER_S = 100, /* connections are opened in as many portions */
-};
-
-struct options {
-    const char *cert, *key, *ca, *name, *net;
-    int port, sources, rate, hold, total, seconds, pause_ms, patience_ms;
 };
 
 /* What a connection of each kind says, and what it does then. */
@@ -65,7 +59,7 @@ struct line {
 };
 
 struct flood {
-    struct options options;
+    struct flood_options options;
     const struct kind *kind;
     struct ev_loop *loop;
     ev_timer tick;
@@ -79,15 +73,14 @@ struct flood {
     } hellos[HELLOS];
 };
 
-static void fatal(const char *what)
+void flood_fatal(const char *what)
 {
     fprintf(stderr, "flood: %s: %s\n", what, strerror(errno));
     ERR_print_errors_fp(stderr);
     exit(2);
 }
 
-/* Address number n of --net, "127.9.0.0": 127.9.0.1 to .250, 127.9.1.1 ... */
-static int socket_from(const struct options *options, uint64_t n, int flags)
+int flood_socket(const struct flood_options *options, uint64_t n, int flags)
 {
     struct sockaddr_in from = {.sin_family = AF_INET};
     uint32_t at = (uint32_t)(n % (uint64_t)options->sources);
@@ -97,15 +90,15 @@ static int socket_from(const struct options *options, uint64_t n, int flags)
     if (fd < 0)
         return -1;
     if (inet_pton(AF_INET, options->net, &from.sin_addr) != 1)
-        fatal(options->net);
+        flood_fatal(options->net);
     from.sin_addr.s_addr = htonl(ntohl(from.sin_addr.s_addr) + ((at / 250) << 8) + 1 + at % 250);
     setsockopt(fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &on, sizeof(on));
     if (bind(fd, (struct sockaddr *)&from, sizeof(from)))
-        fatal("bind");
+        flood_fatal("bind");
     return fd;
 }
 
-static int connect_to(const struct options *options, int fd)
+int flood_connect(const struct flood_options *options, int fd)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)options->port),
@@ -130,7 +123,7 @@ static void make_hellos(struct flood *flood)
         (void)SSL_connect(ssl);
         len = BIO_read(out, flood->hellos[i].at, HELLO_MAX);
         if (len <= 0 || len == HELLO_MAX)
-            fatal("ClientHello");
+            flood_fatal("ClientHello");
         flood->hellos[i].len = (size_t)len;
         if (!flood->kind->hello)
             for (int k = 0; k < HELLO_MAX; k++)
@@ -207,13 +200,13 @@ static void line_ready(struct ev_loop *loop, ev_io *io, int events)
 static void line_new(struct flood *flood)
 {
     struct line *line = calloc(1, sizeof(*line));
-    int fd = socket_from(&flood->options, flood->opened, SOCK_NONBLOCK);
+    int fd = flood_socket(&flood->options, flood->opened, SOCK_NONBLOCK);
     int which = (int)(flood->opened % HELLOS);
 
     if (!line || fd < 0)
-        fatal("a connection");
+        flood_fatal("a connection");
     flood->opened++;
-    if (connect_to(&flood->options, fd) && errno != EINPROGRESS) {
+    if (flood_connect(&flood->options, fd) && errno != EINPROGRESS) {
         flood->refused++;
         close(fd);
         free(line);
@@ -249,7 +242,7 @@ static void go_on(struct flood *flood)
 static void attack_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct flood *flood = timer->data;
-    const struct options *options = &flood->options;
+    const struct flood_options *options = &flood->options;
 
     (void)events;
     if (ev_now(loop) - flood->started >= options->seconds ||
@@ -271,7 +264,7 @@ static void attack_tick(struct ev_loop *loop, ev_timer *timer, int events)
     }
 }
 
-static int attack(const struct options *options, const char *kind)
+static int attack(const struct flood_options *options, const char *kind)
 {
     static struct flood flood;
 
@@ -279,7 +272,7 @@ static int attack(const struct options *options, const char *kind)
         if (strcmp(kinds[i].name, kind) == 0)
             flood.kind = &kinds[i];
     if (!flood.kind)
-        fatal(kind);
+        flood_fatal(kind);
     flood.options = *options;
     flood.loop = ev_default_loop(0);
     flood.lines.next = flood.lines.prev = &flood.lines;
@@ -293,102 +286,6 @@ static int attack(const struct options *options, const char *kind)
            (unsigned long long)flood.opened, (unsigned long long)flood.said,
            (unsigned long long)flood.ended_by_peer, (unsigned long long)flood.refused, flood.open,
            ev_now(flood.loop) - flood.started);
-    return 0;
-}
-
-/* --- the good client -------------------------------------------------------------------------- */
-
-static bool echo_line(SSL *ssl)
-{
-    char line[LINE_LEN], back[LINE_LEN];
-    size_t got = 0;
-
-    memset(line, 'x', sizeof(line));
-    if (SSL_write(ssl, line, sizeof(line)) != sizeof(line))
-        return false;
-    while (got < sizeof(back)) {
-        int n = SSL_read(ssl, back + got, (int)(sizeof(back) - got));
-
-        if (n <= 0)
-            return false;
-        got += (size_t)n;
-    }
-    return memcmp(line, back, sizeof(line)) == 0;
-}
-
-static bool log_in(const struct options *options, SSL_CTX *tls, uint64_t n)
-{
-    struct timeval patience = {.tv_sec = options->patience_ms / 1000,
-                               .tv_usec = options->patience_ms % 1000 * 1000};
-    int fd = socket_from(options, n, 0);
-    SSL *ssl = SSL_new(tls);
-    int on = 1;
-    bool good;
-
-    if (fd < 0 || !ssl)
-        fatal("a login");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    SSL_set_fd(ssl, fd);
-    SSL_set_tlsext_host_name(ssl, options->name);
-    good = connect_to(options, fd) == 0 && SSL_connect(ssl) == 1 && echo_line(ssl);
-    if (good)
-        SSL_shutdown(ssl);
-    SSL_free(ssl);
-    close(fd);
-    ERR_clear_error();
-    return good;
-}
-
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-static double now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static SSL_CTX *client_context(const struct options *options)
-{
-    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
-
-    if (!options->cert || !options->key || !options->ca ||
-        SSL_CTX_use_certificate_chain_file(tls, options->cert) != 1 ||
-        SSL_CTX_use_PrivateKey_file(tls, options->key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_load_verify_locations(tls, options->ca, NULL) != 1)
-        fatal("certificate, key or ca");
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    return tls;
-}
-
-static int good(const struct options *options)
-{
-    static double took[LOGINS_MAX];
-    SSL_CTX *tls = client_context(options);
-    double end = now_ms() + options->seconds * 1e3;
-    size_t n = 0, failed = 0;
-
-    while (now_ms() < end && n < LOGINS_MAX) {
-        double start = now_ms();
-
-        if (log_in(options, tls, n + failed))
-            took[n++] = now_ms() - start;
-        else
-            failed++;
-        usleep((useconds_t)options->pause_ms * 1000);
-    }
-    qsort(took, n, sizeof(took[0]), compare);
-    printf("logins=%zu failed=%zu p50_ms=%.2f p99_ms=%.2f max_ms=%.2f\n", n, failed,
-           n ? took[n / 2] : -1.0, n ? took[(n - 1) * 99 / 100] : -1.0, n ? took[n - 1] : -1.0);
-    SSL_CTX_free(tls);
     return 0;
 }
 
@@ -406,25 +303,31 @@ static const struct option option_table[] = {
     {"patience", required_argument, NULL, 12}, {NULL, 0, NULL, 0},
 };
 
+static const struct {
+    const char *name;
+    int (*run)(const struct flood_options *options);
+} clients[] = {{"good", flood_good}, {"readers", flood_readers}, {"chain", flood_chain}};
+
 static int usage(void)
 {
-    fprintf(stderr, "usage: flood good|attack [KIND] --port P --name N [--net 127.X.0.0] "
-                    "[--sources N] [--rate N]\n"
-                    "             [--hold N] [--total N] [--seconds N] [--pause MS] [--patience "
-                    "MS] [--cert F --key F --ca F]\n");
+    fprintf(stderr,
+            "usage: flood good|readers|chain|attack [KIND] --port P --name N [--net 127.X.0.0] "
+            "[--sources N] [--rate N]\n"
+            "             [--hold N] [--total N] [--seconds N] [--pause MS] [--patience "
+            "MS] [--cert F --key F --ca F]\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.name = "localhost",
-                        .net = "127.0.7.0",
-                        .sources = 1,
-                        .rate = 1000,
-                        .hold = 1000,
-                        .seconds = 10,
-                        .pause_ms = 20,
-                        .patience_ms = 5000};
+    struct flood_options o = {.name = "localhost",
+                              .net = "127.0.7.0",
+                              .sources = 1,
+                              .rate = 1000,
+                              .hold = 1000,
+                              .seconds = 10,
+                              .pause_ms = 20,
+                              .patience_ms = 5000};
     const char **texts[] = {&o.cert, &o.key, &o.ca, &o.name, &o.net};
     int *numbers[] = {&o.port,  &o.sources, &o.rate,     &o.hold,
                       &o.total, &o.seconds, &o.pause_ms, &o.patience_ms};
@@ -441,8 +344,9 @@ int main(int argc, char **argv)
     }
     if (o.port <= 0 || o.sources <= 0)
         return usage();
-    if (optind + 1 == argc && strcmp(argv[optind], "good") == 0)
-        return good(&o);
+    for (size_t i = 0; optind + 1 == argc && i < sizeof(clients) / sizeof(clients[0]); i++)
+        if (strcmp(argv[optind], clients[i].name) == 0)
+            return clients[i].run(&o);
     if (optind + 2 == argc && strcmp(argv[optind], "attack") == 0)
         return attack(&o, argv[optind + 1]);
     return usage();

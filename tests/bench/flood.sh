@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A good client logs in again and again, alone and beside attacks on the door; each attack must leave it at least 90% of
 # its logins, and those that only stand there must leave its p99 under twice the idle value. Memory is given back.
-#   SECONDS_LONG=10 of each; ATTACKS="hello_1 ..." runs only these; GARBAGE=100000 connections without TLS
+#   SECONDS_LONG=10 of each; ATTACKS="hello_1 ..." runs only these; GARBAGE=1000000 connections without TLS (100,000)
 # The sources are addresses of 127/8; the limit of handshakes per source is the default.
 HOUSE_ECHO=unix:/run/house-echo/echo.sock
 # The world inside begins with an empty environment.
@@ -9,6 +9,7 @@ HOUSE_ECHO=unix:/run/house-echo/echo.sock
 . "$(dirname "$(readlink -f "$0")")/../system/lib.sh"
 SECONDS_LONG=$1 GARBAGE=$2 ATTACKS=$3
 LOAD=$MTLS_BUILT/tests/load FLOOD=$MTLS_BUILT/tests/flood
+STRANGERS=30 # records a second of refused strangers: 20, and one per reason and network of what was only counted
 install -d /run/house-echo
 "$LOAD" serve /run/house-echo/echo.sock &
 within 2000 chmod 666 /run/house-echo/echo.sock
@@ -16,16 +17,23 @@ house_up
 sed -i '/max_handshakes_per_source/d' "$HOUSE_CONF" && gatewayctl reload >/dev/null
 
 # rss edge: KiB of all edges
+# shellcheck disable=SC2046 # a list of paths
 rss() { awk '/VmRSS/ {n += $2} END {print n + 0}' /dev/null $(gw_pids edge '[0-9]*' | sed 's,.*,/proc/&/status,'); }
 # ticks: 1/100 s of processor time of all edges
+# shellcheck disable=SC2046 # a list of paths
 ticks() { awk '{n += $14 + $15} END {print n + 0}' /dev/null $(gw_pids edge '[0-9]*' | sed 's,.*,/proc/&/stat,'); }
+denials() { records | grep -c '"ev":"deny"'; }
 good() { # NET [SECONDS]: logins of the good client, on one line
     "$FLOOD" good --port "$GW_PORT" --net "$1" --cert "$CERTS/alice.pem" --key "$CERTS/alice.key" --ca "$CERTS/ca.pem" \
         --name echo.example.test --seconds "${2:-$SECONDS_LONG}"
 }
 value() { printf '%s\n' "$1" | grep -oE "\\b$2=-?[0-9.]+" | cut -d= -f2; }
 attacker() { # KIND OPTIONS...
-    "$FLOOD" attack "$@" --port "$GW_PORT" --name echo.example.test --seconds $((SECONDS_LONG + 2)) >"/tmp/attack" 2>&1
+    case $1 in
+    readers | chain) set -- "$@" --cert "$CERTS/alice.pem" --key "$CERTS/alice.key" --ca "$CERTS/ca.pem" ;;
+    *) set -- attack "$@" ;;
+    esac
+    "$FLOOD" "$@" --port "$GW_PORT" --name echo.example.test --seconds $((SECONDS_LONG + 2)) >"/tmp/attack" 2>&1
 }
 # beside NAME NET P99_GOAL|double KIND OPTIONS...: the good client of NET beside an attack
 beside() {
@@ -34,7 +42,7 @@ beside() {
     case " $ATTACKS " in "  " | *" $name "*) ;; *) return ;; esac
     idle=$(good "$net") # the machine may have other work: measured each time
     [ "$goal" = - ] || goal="<=$(awk "BEGIN {print 2 * $(value "$idle" p99_ms)}")"
-    before=$(rss) peak=$before records_before=$(records | wc -l) ticks_before=$(ticks)
+    before=$(rss) peak=$before records_before=$(denials) ticks_before=$(ticks)
     attacker "$@" &
     local attack=$!
     sleep 1
@@ -58,7 +66,7 @@ beside() {
     printf 'figure flood.%s.rate %s /s -\n' "$name" "$(awk "BEGIN {print int($(value "$(cat /tmp/attack)" opened) / $(value "$(cat /tmp/attack)" seconds))}")"
     printf 'figure flood.%s.rss_peak %s KiB -\n' "$name" $((peak - before))
     printf 'figure flood.%s.rss_kept %s KiB <=%s\n' "$name" $(($(rss) - FIRST)) $((FIRST / 10 + 2048))
-    printf 'figure flood.%s.records %s - -\n' "$name" $(($(records | wc -l) - records_before))
+    printf 'figure flood.%s.deny_records %s - <=%s\n' "$name" $(($(denials) - records_before)) $((STRANGERS * (SECONDS_LONG + 5) + 100))
 }
 
 good 127.0.7.0 3 >/dev/null # caches, the allocator
@@ -77,4 +85,6 @@ beside slow $OTHER double slow --net 127.9.0.0 --sources 2000 --rate 4000 --hold
 beside stalled $OTHER double stalled --net 127.9.0.0 --sources 2000 --rate 1500 --hold 10000
 beside churn $OTHER - silent --net 127.9.0.0 --sources 2000 --rate 8000 --hold 8000
 beside garbage $OTHER double garbage --net 127.9.0.0 --sources 2000 --rate 5000 --hold 3000 --total "$GARBAGE"
+beside readers $OTHER double readers --net 127.9.0.0 --sources 100 --hold 100
+beside chain $OTHER double chain --net 127.9.0.0 --sources 100
 exit 0

@@ -50,7 +50,9 @@ sleep 3
 OUT=$(gw_pids edge '[0-9]*')
 if [ "$OUT" = "$edges" ]; then good "the same edges as before"; else bad "edges $edges became $OUT"; fi
 grown=$(($(rss) - before))
-if [ $grown -lt 10240 ]; then good "memory has come back but for $grown KiB"; else bad "$grown KiB are kept"; fi
+most=10240
+grep -q __asan_init /usr/sbin/gatewayd && most=4194304 # which keeps what is freed, to find its uses
+if [ $grown -lt $most ]; then good "memory has come back but for $grown KiB"; else bad "$grown KiB are kept"; fi
 OUT=$(records | jq -s 'map(select(.reason_code == "too_many_handshakes") | .count) | add > 1000')
 expect "what was dropped is counted" '^true$'
 OUT=$(records | grep -c '"ev":"deny"')

@@ -150,6 +150,8 @@ REASON(HOST_CHANGED, DENY, "the host has another address now", "gatewayctl expla
 REASON(AUDIT_UNAVAILABLE, FAULT, "no audit record can be written",
        "free disk space in the audit directory")
 REASON(UPSTREAM_UNREACHABLE, FAULT, "the service does not answer", "the service's upstream option")
+REASON(UPSTREAM_TLS_FAILED, FAULT, "the service did not prove who it is",
+       "the service's upstream_tls section; the close record says which check failed")
 REASON(UPSTREAM_UNSAFE, FAULT, "the service would not check its logins",
        "the PAM stack and sshd_config of the spawn row")
 REASON(POLICY_MISSING, FAULT, "no valid policy is loaded", "gatewayctl check")

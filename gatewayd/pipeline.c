@@ -52,6 +52,9 @@ static const struct stage stages[] = {
     {.name = "verdict", .role = PROCESS_DECIDE, .in = "acknowledgement, upstream socket", .out = "struct message_verdict",
      .deadline_ms = STAGE_AT_ONCE, .run = decide_verdict},
 
+    /* TLS to the upstream, where the service asks for it; then the client hears that it is in. */
+    {.name = "upstream", .role = PROCESS_EDGE, .in = "struct message_verdict", .out = "upstream session",
+     .deadline_ms = 3000, .late = REASON_UPSTREAM_TLS_FAILED, .run = edge_upstream},
     /* First byte. Ends by either side, or by decide: whatever ends it, decide writes the close record. */
     {.name = "relay", .role = PROCESS_EDGE, .in = "struct message_verdict", .out = "struct message_close",
      .deadline_ms = STAGE_NO_DEADLINE, .run = edge_relay},

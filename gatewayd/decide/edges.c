@@ -5,8 +5,23 @@
 #include "common/clock.h"
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/judge.h"
+#include "gatewayd/decide/targets.h"
+#include "gatewayd/shared/xalloc.h"
 
 #include <stdio.h>
+
+/* The edge has ended it. An upstream that does not prove who it is rests like one that is down. */
+static void finish_as_told(struct session *session, const struct message_close *msg)
+{
+    AUTO(char_freep) char *detail = xtext(msg->detail);
+    enum reason reason =
+        msg->reason < REASON__COUNT ? (enum reason)msg->reason : REASON_RELAY_FAILED;
+
+    session_set_text(&session->end_detail, detail);
+    if (reason == REASON_UPSTREAM_TLS_FAILED && session->target)
+        target_failed(session->target, detail, clock_monotonic_ms());
+    session_finish(session, reason);
+}
 
 void edges_close(struct decide *decide, uint32_t edge_slot, const struct message_close *msg)
 {
@@ -26,8 +41,7 @@ void edges_close(struct decide *decide, uint32_t edge_slot, const struct message
     else if (session->login_refused != REASON_OK) /* both ends hang up after that */
         session_finish(session, session->login_refused);
     else
-        session_finish(session, msg->reason < REASON__COUNT ? (enum reason)msg->reason
-                                                            : REASON_RELAY_FAILED);
+        finish_as_told(session, msg);
 }
 
 void edges_chains(struct decide *decide, uint32_t edge_slot, const struct message_chains *msg)

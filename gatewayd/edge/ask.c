@@ -6,15 +6,12 @@
 
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/deny.h"
-#include "gatewayd/edge/http_relay.h"
-#include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,45 +96,6 @@ static bool send_open(struct connection *c)
     return c->open_sent;
 }
 
-/* The status of mtls-gw/1 stands before everything else. */
-static bool say_ok(struct connection *c)
-{
-    struct gw1_status status = {
-        .result = GW1_OK, .id = c->session, .text = bytes_of(c->verdict_text)};
-    struct writer out = writer_new(GW1_STATUS_MAX);
-    struct bytes octets;
-    int n;
-
-    gw1_status_encode(&status, &out);
-    octets = writer_bytes(&out);
-    ERR_clear_error();
-    n = octets.len > 0 ? SSL_write(c->ssl, octets.at, (int)octets.len) : -1;
-    writer_clear(&out);
-    return n > 0 && (size_t)n == octets.len;
-}
-
-static enum stage_result allowed(struct connection *c)
-{
-    bool whoami = c->route.service == ROUTE_NO_SERVICE;
-
-    if (c->upstream < 0 && !whoami)
-        return connection_end(c, REASON_UPSTREAM_UNREACHABLE, LAST_WORD_NONE);
-    if (connection_protocol(c) == CONFIG_PROTOCOL_HTTP && !http_begin(c))
-        return deny_late(c, REASON_IDENTITY_MISSING);
-    c->edge->counters.allowed++;
-    if (c->route.gw1 && !say_ok(c))
-        return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
-    if (whoami)
-        return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_CLEAN);
-    free(c->verdict_text);
-    free(c->request);
-    c->verdict_text = NULL;
-    c->request = NULL;
-    c->phase = PHASE_RELAY;
-    idle_watch(c);
-    return STAGE_DONE;
-}
-
 enum stage_result edge_ask(void *connection)
 {
     struct connection *c = connection;
@@ -150,7 +108,11 @@ enum stage_result edge_ask(void *connection)
     }
     if (!c->verdict_came)
         return STAGE_WAIT;
-    return c->verdict == REASON_OK ? allowed(c) : deny_with_verdict(c);
+    if (c->verdict != REASON_OK)
+        return deny_with_verdict(c);
+    if (c->upstream < 0 && c->route.service != ROUTE_NO_SERVICE)
+        return connection_end(c, REASON_UPSTREAM_UNREACHABLE, LAST_WORD_NONE);
+    return STAGE_DONE;
 }
 
 void ask_verdict(struct edge *edge, const struct message_verdict *msg, int fd)

@@ -200,6 +200,9 @@ static void free_connection(struct connection *c)
     free(c->sni);
     free(c->verdict_text);
     free(c->request);
+    SSL_free(c->upstream_ssl);
+    free(c->upstream_name);
+    free(c->end_detail);
     free(c);
     give_back_shrunk(edge);
 }
@@ -237,7 +240,8 @@ static bool tell_close(struct connection *c)
                                 .session = c->session,
                                 .reason = c->end_reason,
                                 .bytes_in = c->bytes_in,
-                                .bytes_out = c->bytes_out};
+                                .bytes_out = c->bytes_out,
+                                .detail = bytes_of(c->end_detail)};
 
     return decide && !c->edge->resume_running && channel_send(decide, MESSAGE_CLOSE, &msg, -1);
 }

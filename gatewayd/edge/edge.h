@@ -27,7 +27,8 @@ struct idle;    /* idle.h */
 struct tls_set; /* tls.h */
 struct http;    /* http_relay.h */
 struct client_identity;
-struct prelude; /* prelude.h */
+struct prelude;      /* prelude.h */
+struct upstream_set; /* upstream_tls.h */
 
 /* One listening socket: an address of a listener section. */
 struct listening {
@@ -48,6 +49,8 @@ struct edge {
     struct key_signer signers[KEY_ROLE__COUNT];
     uint64_t next_cookie; /* of SIGN */
     struct tls_set *tls, *next_tls;
+    struct upstream_set *upstreams, *next_upstreams;
+    BIO_METHOD *upstream_method;
 
     struct trust_set *trust; /* NULL until the first TRUST */
     struct chain_cache chains;
@@ -140,6 +143,13 @@ struct connection {
 
     struct client_identity *identity; /* said by decide, for services of HTTP; NULL: not said */
     struct http *http;                /* NULL: the octets are relayed as they are */
+    SSL *upstream_ssl;                /* NULL: its octets pass as they are */
+    char *upstream_name;              /* what its certificate must bear */
+    bool upstream_eof;                /* of the socket under TLS */
+    bool upstream_floods;             /* with messages of the handshake: no more is read */
+    bool upstream_more;               /* its end is known to TLS already: there will be no event */
+    bool upstream_blocked;            /* TLS has something to write before it goes on */
+    uint32_t upstream_messages;       /* of the handshake, when it was over */
 
     uint8_t *request; /* octets of an mtls-gw/1 request so far */
     size_t request_len;
@@ -156,6 +166,7 @@ struct connection {
     uint64_t bytes_in, bytes_out;
     uint32_t key_updates; /* handshake messages of the client when the handshake was over */
     enum reason end_reason;
+    char *end_detail; /* for the CLOSE; NULL: the reason says it all */
     struct {
         struct connection *next, *prev; /* of one second of the wheel */
         uint64_t moved;                 /* changes with each octet; as it was at the last turn */

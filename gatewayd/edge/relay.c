@@ -14,6 +14,7 @@
 #include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
+#include "gatewayd/edge/upstream_io.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -44,7 +45,7 @@ static enum progress send_upstream(struct connection *c, struct bytes octets, si
 {
     *ret_sent = 0;
     while (*ret_sent < octets.len) {
-        ssize_t n = send(c->upstream, octets.at + *ret_sent, octets.len - *ret_sent, MSG_NOSIGNAL);
+        ssize_t n = upstream_send(c, (struct bytes){octets.at + *ret_sent, octets.len - *ret_sent});
 
         if (n < 0 && errno == EPIPE)
             return PROGRESS_UPSTREAM_DEAF;
@@ -127,8 +128,7 @@ static void pass_client_end(struct connection *c)
 {
     if (!c->client_done || c->told_upstream || c->to_upstream.len > 0 || http_keeps(c))
         return;
-    c->told_upstream = true;
-    (void)shutdown(c->upstream, SHUT_WR);
+    c->told_upstream = upstream_finish(c);
 }
 
 static enum progress pump_up(struct connection *c)
@@ -246,7 +246,7 @@ static enum progress pump_down(struct connection *c)
         wire_flush(c);
         if (c->unsent.len > 0 || c->wire_failed)
             break;
-        n = recv(c->upstream, plain, DOWN_PIECE, 0);
+        n = upstream_recv(c, plain, DOWN_PIECE);
         if (n < 0 && is_later())
             break;
         if (n < 0)
@@ -282,12 +282,14 @@ static void watch(struct connection *c)
         client |= EV_WRITE;
     if (!c->client_done && !c->told_upstream && c->to_upstream.len == 0 && !http_holds(c))
         client |= EV_READ;
-    if (c->to_upstream.len > 0)
+    if (c->to_upstream.len > 0 || c->upstream_blocked)
         upstream |= EV_WRITE;
-    if (!c->upstream_done && c->unsent.len == 0)
+    if (!c->upstream_done && !c->upstream_blocked && c->unsent.len == 0)
         upstream |= EV_READ;
     connection_watch_client(c, client);
     connection_watch_upstream(c, upstream);
+    if (c->upstream_more && (upstream & EV_READ))
+        ev_feed_event(c->edge->role->loop, &c->upstream_io, EV_READ);
 }
 
 static bool is_idle(const struct connection *c)
@@ -325,8 +327,11 @@ enum stage_result edge_relay(void *connection)
         return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
     if (c->told_client && c->told_upstream)
         return connection_end(c, c->end_reason, LAST_WORD_ALERT);
-    if (is_idle(c))
+    if (is_idle(c)) {
         (void)SSL_free_buffers(c->ssl);
+        if (c->upstream_ssl)
+            (void)SSL_free_buffers(c->upstream_ssl);
+    }
     idle_turn(c);
     watch(c);
     http_go_on(c);

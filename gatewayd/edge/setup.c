@@ -16,6 +16,8 @@
 #include "gatewayd/edge/relay.h"
 #include "gatewayd/edge/signer.h"
 #include "gatewayd/edge/tls.h"
+#include "gatewayd/edge/upstream_io.h"
+#include "gatewayd/edge/upstream_tls.h"
 #include "gatewayd/shared/direct_keys.h"
 #include "gatewayd/shared/file_read.h"
 #include "gatewayd/shared/xalloc.h"
@@ -54,6 +56,7 @@ void *edge_create(struct role *role)
     edge->signers[KEY_ROLE_SERVER] = signer_of(edge, KEY_ROLE_SERVER);
     edge->signers[KEY_ROLE_CLIENT] = signer_of(edge, KEY_ROLE_CLIENT);
     wire_init(&edge->wire);
+    edge->upstream_method = upstream_bio_method();
     edge->preauth = preauth_new(edge);
     edge->gate = gate_new();
     edge->turns = turns_new(edge);
@@ -66,17 +69,21 @@ void *edge_create(struct role *role)
     return edge;
 }
 
+/* Our certificates: of tls sections, and of upstream_tls sections. */
 static bool take_certificate(struct edge *edge, const struct message_file *file, int fd,
                              struct error *err)
 {
     struct writer pem = writer_new(CERTIFICATE_FILE_MAX + 1);
     AUTO(char_freep) char *title = xtext(file->name);
-    bool good;
+    bool good = file_read(fd, CERTIFICATE_FILE_MAX, &pem, err);
 
     if (!edge->next_tls)
         edge->next_tls = tls_set_new();
-    good = file_read(fd, CERTIFICATE_FILE_MAX, &pem, err) &&
-           tls_set_add(edge->next_tls, title, writer_bytes(&pem), err);
+    if (!edge->next_upstreams)
+        edge->next_upstreams = upstream_set_new();
+    good = good && (file->kind == FILE_CERTIFICATE
+                        ? tls_set_add(edge->next_tls, title, writer_bytes(&pem), err)
+                        : upstream_set_add(edge->next_upstreams, title, writer_bytes(&pem), err));
     writer_clear(&pem);
     (void)close(fd);
     return good;
@@ -84,7 +91,7 @@ static bool take_certificate(struct edge *edge, const struct message_file *file,
 
 bool edge_file(struct role *role, const struct message_file *file, int fd, struct error *err)
 {
-    if (file->kind == FILE_CERTIFICATE)
+    if (file->kind == FILE_CERTIFICATE || file->kind == FILE_UPSTREAM_CERTIFICATE)
         return take_certificate(role->state, file, fd, err);
     if (file->kind == FILE_LISTENER)
         return listener_add(role->state, file, fd, err);
@@ -96,12 +103,16 @@ bool edge_file(struct role *role, const struct message_file *file, int fd, struc
 static bool swap_tls(struct edge *edge, struct error *err)
 {
     if (!tls_set_complete(edge, edge->next_tls, err) ||
-        !tls_set_bind_keys(edge, edge->next_tls, err)) {
+        !tls_set_bind_keys(edge, edge->next_tls, err) ||
+        !upstream_set_bind(edge, edge->next_upstreams, err)) {
         edge->next_tls = tls_set_free(edge->next_tls);
+        edge->next_upstreams = upstream_set_free(edge->next_upstreams);
         return false;
     }
     tls_set_free(edge->tls);
+    upstream_set_free(edge->upstreams);
     edge->tls = STEAL(edge->next_tls);
+    edge->upstreams = STEAL(edge->next_upstreams);
     return true;
 }
 

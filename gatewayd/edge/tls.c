@@ -247,7 +247,7 @@ static int no_password(char *buf, int size, int writing, void *context)
     return -1;
 }
 
-static bool add_certificates(SSL_CTX *ctx, struct bytes pem, struct error *err)
+bool tls_add_certificates(SSL_CTX *ctx, struct bytes pem, struct error *err)
 {
     AUTO(bio_freep) BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
     X509 *certificate;
@@ -279,19 +279,28 @@ static const char *schemes_of(const EVP_PKEY *key)
     return "";
 }
 
-static bool add_key(struct edge *edge, SSL_CTX *ctx, uint32_t index, struct error *err)
+/* As a client only what we sign with is limited, not what the server may sign with. */
+static bool set_own_schemes(SSL_CTX *ctx, const EVP_PKEY *key, enum key_role role)
+{
+    const char *schemes = schemes_of(key);
+
+    return (role == KEY_ROLE_SERVER ? SSL_CTX_set1_sigalgs_list(ctx, schemes)
+                                    : SSL_CTX_set1_client_sigalgs_list(ctx, schemes)) == 1;
+}
+
+bool tls_add_key(struct edge *edge, SSL_CTX *ctx, enum key_role role, uint32_t index,
+                 struct error *err)
 {
     EVP_PKEY *key;
     bool good;
 
     if (!key_provider_key(edge->key_provider, X509_get0_pubkey(SSL_CTX_get0_certificate(ctx)),
-                          &edge->signers[KEY_ROLE_SERVER], index, &key, err))
+                          &edge->signers[role], index, &key, err))
         return false;
-    good = SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
-           SSL_CTX_set1_sigalgs_list(ctx, schemes_of(key)) == 1;
+    good = SSL_CTX_use_PrivateKey(ctx, key) == 1 && set_own_schemes(ctx, key, role);
     EVP_PKEY_free(key);
     if (!good)
-        return err_set(err, REASON_CRYPTO, "server key: %s",
+        return err_set(err, REASON_CRYPTO, "private key: %s",
                        ERR_reason_error_string(ERR_peek_last_error()));
     return true;
 }
@@ -341,7 +350,7 @@ bool tls_set_add(struct tls_set *set, const char *title, struct bytes pem, struc
         SSL_CTX_free(ctx);
         return err_set(err, REASON_CRYPTO, "the rules of a TLS context");
     }
-    if (!add_certificates(ctx, pem, err)) {
+    if (!tls_add_certificates(ctx, pem, err)) {
         SSL_CTX_free(ctx);
         ERR_clear_error();
         return err_in(err, "tls %s", title);
@@ -368,7 +377,7 @@ bool tls_set_bind_keys(struct edge *edge, struct tls_set *set, struct error *err
         uint32_t index;
 
         if (find_index(config, set->sections[i].title, &index) &&
-            !(add_key(edge, set->sections[i].ctx, index, err) &&
+            !(tls_add_key(edge, set->sections[i].ctx, KEY_ROLE_SERVER, index, err) &&
               set_options(set->sections[i].ctx, &config->tls[index], err)))
             return err_in(err, "tls %s", set->sections[i].title);
     }

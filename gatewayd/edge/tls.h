@@ -5,6 +5,7 @@
  * section serves a connection is chosen in the ClientHello callback.
  */
 #include "common/error.h"
+#include "gatewayd/shared/messages.h"
 
 #include <openssl/ssl.h>
 
@@ -23,6 +24,12 @@ bool tls_set_bind_keys(struct edge *edge, struct tls_set *set, struct error *err
 /* Whether every section of the configuration in force has its context. */
 bool tls_set_complete(const struct edge *edge, const struct tls_set *set,
                       struct error *err) MUST_CHECK;
+/* A chain in PEM, the own certificate first, into a context that has none. */
+bool tls_add_certificates(SSL_CTX *ctx, struct bytes pem, struct error *err) MUST_CHECK;
+/* The key of that context's certificate, which the key process holds; index: of the role's section.
+ */
+bool tls_add_key(struct edge *edge, SSL_CTX *ctx, enum key_role role, uint32_t index,
+                 struct error *err) MUST_CHECK;
 /* A server session over the connection's own BIO, with the listener's default section. */
 SSL *tls_session(struct connection *c);
 /* Writes close_notify if the handshake is done. */

@@ -21,7 +21,7 @@ static const struct {
     {SSL_AD_BAD_CERTIFICATE, X509_V_ERR_CERT_REJECTED},
 };
 
-static int code_of(uint8_t alert)
+int tls_verify_code(uint8_t alert)
 {
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (codes[i].alert == alert)
@@ -40,7 +40,7 @@ static int deny(struct connection *c, X509_STORE_CTX *ctx, X509 *leaf,
         octets.len = 0;
     handshake_deny(c, result->reason, result->detail, octets);
     OPENSSL_free(der);
-    X509_STORE_CTX_set_error(ctx, code_of(result->alert));
+    X509_STORE_CTX_set_error(ctx, tls_verify_code(result->alert));
     return 0;
 }
 

@@ -237,7 +237,7 @@ static void check_upstream_name(struct config_loading *loading, size_t i)
 {
     const struct config_upstream_tls *tls = &loading->config->upstream_tls[i];
     const struct config_service *service = config_find_service(loading->config, tls->title);
-    struct config_upstream upstream;
+    struct config_upstream upstream, first = {.kind = CONFIG_UPSTREAM_TCP};
     struct address address;
 
     if (tls->name && !address_parse(bytes_of(tls->name), &address, NULL) &&
@@ -253,13 +253,17 @@ static void check_upstream_name(struct config_loading *loading, size_t i)
                  upstream.kind != CONFIG_UPSTREAM_NAME)
             upstream_tls_error(loading, i, "",
                                "such an upstream has no name of its own: name is needed");
+        first = k == 0 ? upstream : first;
+        if (!tls->name &&
+            (first.kind != upstream.kind ||
+             (first.kind == CONFIG_UPSTREAM_NAME && !bytes_equal(first.name, upstream.name))))
+            upstream_tls_error(loading, i, "",
+                               "upstreams of different names: name is needed for all of them");
     }
 }
 
 static void check_upstream_tls(struct config_loading *loading)
 {
-    if (loading->config->n_upstream_tls > 0)
-        upstream_tls_error(loading, 0, "", "upstream_tls comes with the next release");
     for (size_t i = 0; i < loading->config->n_upstream_tls; i++) {
         const struct config_upstream_tls *tls = &loading->config->upstream_tls[i];
 

@@ -134,6 +134,7 @@ FIELD(close, ID, session, "zero when no verdict had come")
 FIELD(close, REASON, reason, "CLIENT_CLOSED, UPSTREAM_CLOSED, RELAY_FAILED or the reason of END")
 FIELD(close, U64, bytes_in, "from the client to the upstream")
 FIELD(close, U64, bytes_out, "to the client")
+FIELD(close, TEXT, detail, "what the reason alone does not say; may be empty")
 END_MESSAGE(CLOSE)
 MESSAGE(PREAUTH_DENIED, preauth_denied, EDGE, DECIDE, 0) /* refused in the handshake; may be coalesced */
 FIELD(preauth_denied, U32, listener, "")

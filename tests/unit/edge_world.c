@@ -331,6 +331,11 @@ static void trust_error(void *context, const char *file, bool stops, const struc
 
 void edge_world_trust(struct edge_world *w, uint64_t revoked)
 {
+    edge_world_trust_revoking(w, 0, revoked);
+}
+
+void edge_world_trust_revoking(struct edge_world *w, size_t ca, uint64_t revoked)
+{
     const struct trust_errors errors = {.found = trust_error};
     struct config *config = make_config(w);
     struct trust_build *build = trust_build_new(config, &errors);
@@ -347,10 +352,11 @@ void edge_world_trust(struct edge_world *w, uint64_t revoked)
         trust_build_anchors(build, i, "other.pem", file);
     free((void *)file.at);
     if (revoked) {
-        X509_CRL *crl = pki_crl(w->ca, w->ca_key, &revoked, 1, -60, 3600);
+        X509_CRL *crl = pki_crl(ca ? w->other_ca : w->ca, ca ? w->other_ca_key : w->ca_key,
+                                &revoked, 1, -60, 3600);
 
         file = pki_crl_octets(crl, true);
-        trust_build_crl(build, 0, "crl.pem", file);
+        trust_build_crl(build, ca, "crl.pem", file);
         free((void *)file.at);
         X509_CRL_free(crl);
     }

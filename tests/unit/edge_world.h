@@ -39,6 +39,8 @@ void edge_world_connect_key(struct edge_world *w);
 void edge_world_kill_key(struct edge_world *w);
 /* Trust data of the next generation; revoked: serial in the revocation list, 0: no list needed. */
 void edge_world_trust(struct edge_world *w, uint64_t revoked);
+/* The same; ca: the index of the section whose list it is. */
+void edge_world_trust_revoking(struct edge_world *w, size_t ca, uint64_t revoked);
 
 /* A role as a process of its own with an unprivileged user; *ret_parent_end is its channel to us.
  */

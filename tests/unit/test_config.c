@@ -43,7 +43,10 @@ static const char good[] =
     "service \"echo\" { listener = {\"main\"} upstream = \"127.0.0.1:7\" send_proxy = \"v2\" }\n"
     "service \"unix\" { listener = {\"main\"} alpn = {\"u\"} upstream = {\"unix:/run/u.sock\", "
     "\"db-1.example.org:5432\", "
-    "\"[::1]:7\"} health_interval = \"0s\" }\n"
+    "\"[::1]:7\"} health_interval = \"0s\"\n"
+    "  upstream_tls { ca = \"users\" name = \"u.example\"\n certificate = \"/u.pem\" key = "
+    "\"/u.key\" }\n"
+    "  ca = {\"users\"} }\n"
     "spawn \"sshd\" { command = {\"/usr/lib/gatewayd/sshd-gw\", \"-i\"} }\n"
     "directory \"corp\" { uri = {\"ldaps://l1\", \"ldaps://l2\"} base = \"dc=example,dc=org\" }\n"
     "mapping \"mail\" { ca = {\"users\"} find = \"(mail={san.email!only})\" else = \"continue\" }\n"
@@ -96,6 +99,12 @@ static void test_values(void **state)
     assert_string_equal(config->spawn[0].user, "root");
     assert_ptr_equal(config_find_ca(config, "users"), &config->ca[0]);
     assert_null(config_find_ca(config, "other"));
+    assert_int_equal(config->n_upstream_tls, 1);
+    assert_null(config_find_upstream_tls(config, "echo"));
+    assert_string_equal(config_find_upstream_tls(config, "unix")->name, "u.example");
+    assert_string_equal(config_find_upstream_tls(config, "unix")->key, "/u.key");
+    assert_int_equal(config->service[2].ca.n, 1); /* an option behind the inner section */
+    assert_int_equal(config->tls[0].min_version, CONFIG_TLS_1_3);
     assert_null(config_find_tls(config, ""));
 }
 
@@ -270,6 +279,60 @@ static const struct {
      "1 config_value directory d: a password", 1},
     {"mapping for no ca", "mapping \"m\" { ca = {\"x\"} find = \"(a=b)\" }\n", "1 config_reference",
      1},
+    {"upstream_tls outside of a service", "upstream_tls { ca = \"c\" }\n",
+     "1 config_syntax section upstream_tls stands inside of a section service", 1},
+    {"upstream_tls in another section",
+     "ca \"x\" { anchors = \"/a\"\n upstream_tls { ca = \"x\" } }\n",
+     "2 config_syntax section upstream_tls stands inside of a section service", 1},
+    {"a whole section inside of a section",
+     SERVICE("upstream = \"127.0.0.1:1\" policy { directory = \"/p\" }"),
+     "4 config_syntax section policy inside of a section", 1},
+    {"upstream_tls with a name",
+     SERVICE("upstream = \"127.0.0.1:1\" upstream_tls \"x\" { ca = \"c\" }"),
+     "4 config_syntax section upstream_tls has no name", 1},
+    {"upstream_tls twice",
+     SERVICE(
+         "upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" }\n upstream_tls { ca = \"c\" }"),
+     "6 config_syntax", 0},
+    {"upstream_tls without ca", SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { }"),
+     "5 config_missing upstream_tls s needs ca", 1},
+    {"upstream_tls of no ca", SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls {\n ca = \"x\" }"),
+     "6 config_reference ca: there is no section ca \"x\"", 1},
+    {"unknown option of upstream_tls",
+     SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" nmae = \"x.y\" }"),
+     "5 config_syntax unknown option nmae; did you mean name?", 1},
+    {"certificate without a key",
+     SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" certificate = \"/c\" }"),
+     "5 config_value service s, upstream_tls: certificate and key", 1},
+    {"key without a certificate",
+     SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" key = \"/k\" }"),
+     "5 config_value service s, upstream_tls: certificate and key", 1},
+    {"relative key",
+     SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" certificate = \"/c\" key = "
+             "\"k\" }"),
+     "5 config_value key = k: not an absolute path", 1},
+    {"unix upstream without a name",
+     SERVICE("upstream = \"unix:/x\"\n upstream_tls { ca = \"c\" }"),
+     "5 config_value service s, upstream_tls: such an upstream has no name", 1},
+    {"upstreams of two names",
+     SERVICE("upstream = {\"a.b:1\", \"b.b:1\"}\n upstream_tls { ca = \"c\" }"),
+     "5 config_value service s, upstream_tls: upstreams of different names", 1},
+    {"an address and a name",
+     SERVICE("upstream = {\"127.0.0.1:1\", \"b.b:1\"}\n upstream_tls { ca = \"c\" }"),
+     "5 config_value service s, upstream_tls: upstreams of different names", 1},
+    {"a wildcard as name",
+     SERVICE("upstream = \"127.0.0.1:1\"\n upstream_tls { ca = \"c\" name = \"*.b\" }"),
+     "5 config_value service s, upstream_tls: name is no host name", 1},
+    {"a spawned program with TLS",
+     SERVICE("upstream = \"spawn:x\"\n upstream_tls { ca = \"c\" name = \"x.y\" }") "spawn \"x\" { "
+                                                                                    "command = "
+                                                                                    "{\"/x\"} }\n",
+     "5 config_value service s, upstream_tls: a spawn: upstream speaks no TLS", 1},
+    {"service of no ca", SERVICE("upstream = \"127.0.0.1:1\" ca = {\"c\", \"x\"}"),
+     "4 config_reference ca: there is no section ca \"x\"", 1},
+    {"no such TLS version",
+     "tls \"x\" { certificate = \"/c\" key = \"/k\" min_version = \"1.1\" }\n",
+     "1 config_value min_version = 1.1: one of 1.2|1.3 is needed", 1},
     {"open section", "policy {\n", "", 0},
     {"no assignment", "edges 2\n", "2 config_syntax", 0},
     {"all errors at once, in order of lines",
@@ -300,6 +363,9 @@ static const char *const also_good[] = {
     DIRECTORY("uri = {\"ldap://h\"} base = \"dc=x\" ca = \"/ca\" bind = \"simple\" bind_dn = "
               "\"cn=x\" password_file = \"/p\""),
     DIRECTORY("uri = {\"file:/x.ldif\"}"),
+    SERVICE("upstream = {\"127.0.0.1:1\", \"[::1]:1\"} upstream_tls { ca = \"c\" }"),
+    SERVICE("upstream = {\"a.b:1\", \"a.b:2\"} upstream_tls { ca = \"c\" }"),
+    SERVICE("upstream = {\"a.b:1\", \"unix:/x\"} upstream_tls { ca = \"c\" name = \"192.0.2.1\" }"),
     SERVICE(
         "sni = {\"a.b\"} alpn = {\"x\"} upstream = \"127.0.0.1:1\"") "service \"s2\" { listener = "
                                                                      "{\"l\"} sni = {\"a.b\"} alpn "
@@ -391,7 +457,7 @@ static void test_what_needs_a_restart(void **state)
 
 static void write_file(const char *dir, const char *name, mode_t mode, const char *text)
 {
-    char path[256];
+    char path[512];
     FILE *file;
 
     (void)snprintf(path, sizeof(path), "%s/%s", dir, name);

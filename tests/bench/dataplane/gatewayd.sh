@@ -34,6 +34,8 @@ gw_files() { # DIR: people, groups and rules
 }
 
 gw_conf() { # DIR
+    local revocation='revocation = "off"'
+    [ -z "$CRL" ] || revocation="crls = {\"$1/ca.crl\"}  revocation = \"require\""
     cat <<EOF
 run_dir   = "$1/run"
 state_dir = "$1/state"
@@ -42,8 +44,7 @@ log_level = "warning"
 tls "default" { certificate = "$1/server.pem"  key = "$1/server.key" }
 ca "clients" {
   anchors    = "$1/ca.pem"
-  ${CRL:+crls = {"$1/ca.crl"\}}
-  revocation = "${CRL:+require}${CRL:-off}"
+  $revocation
 }
 listener "main" {
   address = {"127.0.0.1:$PORT"}  tls = {"default"}  ca = {"clients"}
@@ -64,7 +65,7 @@ peer_start() {
     gw_files "$dir"
     cp "$SRV_CERT" "$dir/server.pem" && cp "$SRV_KEY" "$dir/server.key" && cp "$CA" "$dir/ca.pem" && chmod 600 "$dir/server.key"
     [ -z "$CRL" ] || cp "$CRL" "$dir/ca.crl"
-    gw_conf "$dir" | sed "s|\"require.*\"|\"require\"|" >"$dir/gatewayd.conf"
+    gw_conf "$dir" >"$dir/gatewayd.conf"
     if [ "$(id -u)" = 0 ]; then
         chown -R nobody: "$dir" && run=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
     fi

@@ -135,8 +135,8 @@ REASON(HTTP_UNSUPPORTED, DENY, "the HTTP request asks for what is not served her
 REASON(HTTP_MISDIRECTED, DENY, "Host is no name of this service", "service option sni")
 REASON(HTTP_BAD_RESPONSE, FAULT, "the service gave no proper HTTP response",
        "event http_refused in the log; the service's own log")
-REASON(IDENTITY_TOO_LARGE, DENY, "the account has more groups than an HTTP service can be told",
-       "fewer groups, or protocol tcp")
+REASON(IDENTITY_TOO_LARGE, DENY, "the account has more groups than the service can be told",
+       "fewer groups, or a service with neither protocol http nor send_proxy")
 REASON(IDENTITY_MISSING, FAULT, "the identity of the client did not come with its verdict",
        "gatewayctl status")
 REASON(EDGE_LOST, FAULT, "the process that carried the connection was lost", "see the log")

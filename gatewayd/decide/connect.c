@@ -20,18 +20,35 @@ static enum stage_result refuse(struct session *session, enum reason reason, con
     return STAGE_DONE;
 }
 
+bool connect_sends_header(const struct session *session)
+{
+    const struct config_service *service = session_service(session);
+
+    return service && service->send_proxy == CONFIG_PROXY_V2;
+}
+
 static bool make_header(const struct session *session, struct writer *out, struct error *err)
 {
-    struct proxy_facts facts = {.source = session->open.source,
-                                .destination = session->open.destination,
-                                .sni = session->open.sni,
-                                .alpn = session->open.alpn,
+    const struct message_open *open = &session->open;
+    struct proxy_facts facts = {.source = open->source,
+                                .destination = open->destination,
+                                .session = session->id,
+                                .tls_version = open->tls_version,
+                                .sni = open->sni,
+                                .alpn = open->alpn,
                                 .cn = identity_text(session->identity, "subject.cn"),
-                                .cipher = session->open.cipher,
-                                .session = session->id};
+                                .cipher = open->cipher,
+                                .sig_alg = open->server_sig_alg,
+                                .key_alg = open->server_key_alg,
+                                .group = open->tls_group,
+                                .scheme = open->tls_scheme,
+                                .certificate = open->leaf,
+                                .user = bytes_of(session->user),
+                                .groups = session->person ? session->person->groups : NULL,
+                                .n_groups = session->account ? session->account->n_groups : 0};
 
     proxy_encode(&facts, out);
-    return writer_ok(out) || err_set(err, REASON_UPSTREAM_UNREACHABLE, "PROXY header: too long");
+    return writer_ok(out) || err_set(err, REASON_IDENTITY_TOO_LARGE, "PROXY header");
 }
 
 static void connected(void *context, int fd, struct target *target, const char *why)
@@ -44,6 +61,7 @@ static void connected(void *context, int fd, struct target *target, const char *
     session->upstream = fd;
     session->target = target;
     session->dial = dial_free(session->dial);
+    session_forget_leaf(session);
     pipeline_continue(&session->pipeline);
 }
 
@@ -103,7 +121,7 @@ static enum stage_result dial_host(struct session *session, uint16_t port,
 static enum stage_result dial(struct session *session, const struct config_service *service)
 {
     struct decide *decide = session->decide;
-    AUTO(writer_clear) struct writer header = writer_new(2 * PROXY_HEADER_MAX);
+    AUTO(writer_clear) struct writer header = writer_new(PROXY_HEADER_MAX);
     struct error err;
     uint16_t port;
     struct dial_request request = {.loop = decide->loop,

@@ -5,6 +5,8 @@
  */
 #include "gatewayd/decide/session.h"
 
+/* Whether the service begins with a PROXY header, which needs the leaf. */
+bool connect_sends_header(const struct session *session);
 /* The stage is late: what was tried until now is the detail. */
 void connect_late(struct session *session, enum reason reason);
 /* The session ends: it is counted nowhere any more. Harmless when it is not. */

@@ -241,8 +241,7 @@ static bool rebuild(struct decide *decide, uint32_t edge_slot, const struct left
         session_free(session);
         return false;
     }
-    free((void *)session->open.leaf.at);
-    session->open.leaf = (struct bytes){0};
+    session_forget_leaf(session);
     restore(session, left, fd);
     sessions_add(decide->sessions, session);
     sessions_set_user(decide->sessions, session, left->record.user);

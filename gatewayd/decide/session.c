@@ -14,9 +14,11 @@
 
 /* The texts of an OPEN: what is not listed here would point into a message that is gone. */
 static const size_t open_texts[] = {
-    offsetof(struct message_open, listener_name), offsetof(struct message_open, service_name),
-    offsetof(struct message_open, ca_name),       offsetof(struct message_open, sni),
-    offsetof(struct message_open, alpn),          offsetof(struct message_open, cipher),
+    offsetof(struct message_open, listener_name),  offsetof(struct message_open, service_name),
+    offsetof(struct message_open, ca_name),        offsetof(struct message_open, sni),
+    offsetof(struct message_open, alpn),           offsetof(struct message_open, cipher),
+    offsetof(struct message_open, tls_group),      offsetof(struct message_open, tls_scheme),
+    offsetof(struct message_open, server_sig_alg), offsetof(struct message_open, server_key_alg),
 };
 
 static struct bytes *open_text(struct message_open *open, size_t number)
@@ -68,6 +70,12 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
     return session;
 }
 
+void session_forget_leaf(struct session *session)
+{
+    free((void *)session->open.leaf.at);
+    session->open.leaf = (struct bytes){0};
+}
+
 static void drop_texts(struct session *session)
 {
     struct texts *all = session->decide->texts;
@@ -76,7 +84,7 @@ static void drop_texts(struct session *session)
         texts_drop(all, (const char *)open_text(&session->open, i)->at);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         texts_drop(all, *text_of(session, i));
-    free((void *)session->open.leaf.at);
+    session_forget_leaf(session);
 }
 
 static void stop_timers(struct session *session)

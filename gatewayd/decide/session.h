@@ -134,6 +134,8 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
 /* Takes it out of all tables, closes and frees everything. */
 void session_free(struct session *session);
 
+/* Frees what only identity and the PROXY header need. */
+void session_forget_leaf(struct session *session);
 void session_set_reason(struct session *session, enum reason reason, const char *detail);
 /* Replaces *text, one of the session's. */
 void session_set_text(struct session *session, const char **text, const char *value);

@@ -74,8 +74,8 @@ enum stage_result decide_identity(void *context)
     if (!identity_cache_get(session->decide->identities, session->open.leaf, &session->identity,
                             &err))
         deny(session, err.reason, err.detail);
-    free((void *)session->open.leaf.at);
-    session->open.leaf = (struct bytes){0};
+    if (!connect_sends_header(session))
+        session_forget_leaf(session);
     return STAGE_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/deny.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
+#include "gatewayd/edge/tls_words.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <netinet/in.h>
@@ -46,11 +47,23 @@ static struct bytes service_name(const struct connection *c)
                                                 : (struct bytes){NULL, 0};
 }
 
+static bool sends_proxy(const struct connection *c)
+{
+    const struct config *config = c->edge->role->config;
+
+    return c->ssl && c->route.service < config->n_service &&
+           config->service[c->route.service].send_proxy != CONFIG_PROXY_OFF;
+}
+
 struct message_open ask_open(struct connection *c)
 {
+    static struct tls_words words; /* the message borrows them until the next one is made */
     const struct chain *chain = c->chain;
     const struct config *config = c->edge->role->config;
 
+    words = (struct tls_words){.group = ""};
+    if (sends_proxy(c))
+        tls_words_of(c->ssl, &words);
     c->told =
         (struct told){.generation = chain->generation, .reason = REASON_OK, .facts = chain->facts};
     return (struct message_open){
@@ -77,6 +90,10 @@ struct message_open ask_open(struct connection *c)
         .leaf = chain_leaf(chain),
         .tls_version = c->ssl ? (uint32_t)SSL_version(c->ssl) : 0,
         .via_proxy = c->via_proxy,
+        .tls_group = bytes_of(words.group),
+        .tls_scheme = bytes_of(words.scheme),
+        .server_sig_alg = bytes_of(words.sig_alg),
+        .server_key_alg = bytes_of(words.key_alg),
     };
 }
 

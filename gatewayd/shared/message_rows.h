@@ -116,6 +116,10 @@ FIELD(open, I64, crl_valid_until_s, "when the first of them reaches nextUpdate +
 FIELD(open, BYTES, leaf, "DER of the client's certificate")
 FIELD(open, U32, tls_version, "0x0304 or 0x0303 (RFC 8446 4.2.1)")
 FIELD(open, ADDRESS, via_proxy, "the proxy that has told the source by a PROXY header; unknown: none")
+FIELD(open, TEXT, tls_group, "of the key exchange; this and the next three are empty where no upstream asks for them")
+FIELD(open, TEXT, tls_scheme, "signature scheme of our CertificateVerify or ServerKeyExchange")
+FIELD(open, TEXT, server_sig_alg, "that our certificate is signed with")
+FIELD(open, TEXT, server_key_alg, "of our certificate")
 END_MESSAGE(OPEN)
 MESSAGE(VERDICT, verdict, DECIDE, EDGE, 1) /* 1: upstream socket when allowed and there is one, else none */
 FIELD(verdict, U64, connection, "")

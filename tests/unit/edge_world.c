@@ -43,7 +43,7 @@ static const char config_text[] =
     "service \"proto\" { listener = {\"main\"}  alpn = {\"proto/1\"}  upstream = \"127.0.0.1:9\" "
     "}\n"
     "service \"brief\" { listener = {\"main\"}  sni = {\"brief.example\"}\n"
-    "                  upstream = \"127.0.0.1:9\"  idle_timeout = \"1s\" }\n";
+    "                  upstream = \"127.0.0.1:9\"  idle_timeout = \"1s\"  send_proxy = \"v2\" }\n";
 
 static void config_error(void *context, const char *file, uint32_t line, const struct error *err)
 {

@@ -214,6 +214,16 @@ static void test_audit_restarts(void **state)
     world_free(world);
 }
 
+/* CLIENT_CERT with one whole DER sequence in it. */
+static bool has_certificate(const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i + 7 < len; i++)
+        if (at[i] == 0x28 && at[i + 3] == 0x30 && at[i + 4] == 0x82 &&
+            (at[i + 1] << 8 | at[i + 2]) == (at[i + 5] << 8 | at[i + 6]) + 4)
+            return true;
+    return false;
+}
+
 static void test_proxy_header(void **state)
 {
     static const uint8_t begin[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11";
@@ -231,6 +241,11 @@ static void test_proxy_header(void **state)
     assert_memory_equal(octets, begin, 14);
     assert_memory_equal(octets + 16, "\xc0\x00\x02\x07\xc0\x00\x02\x01", 8);
     assert_non_null(memmem(octets, (size_t)n, verdict->session.octets, SESSION_ID_LEN));
+    assert_true(has_certificate(octets, (size_t)n));
+    assert_non_null(memmem(octets, (size_t)n, "\xe0\0\5alice", 8));
+    assert_non_null(memmem(octets, (size_t)n, "\xe1\0\6admins", 9));
+    assert_non_null(memmem(octets, (size_t)n, "\xe1\0\5staff", 8)); /* nested too */
+    assert_null(world_session(world, 1)->open.leaf.at);             /* not kept any longer */
     (void)close(fd);
     world_free(world);
 }

@@ -354,6 +354,32 @@ static void test_open_says_who_is_there(void **state)
     edge_client_free(&client);
 }
 
+/* What the PROXY header tells of our side, asked for by the service alone. */
+static void test_open_for_a_proxy_header(void **state)
+{
+    struct edge_client_spec asked = alice("brief.example", NULL),
+                            other = alice("echo.example", NULL);
+    struct edge_client client;
+    struct message_open open;
+
+    (void)state;
+    assert_int_equal(edge_client_connect(&w, &asked, &client), 1);
+    open = expect_open();
+    assert_true(bytes_equal(open.tls_group, bytes_of("x25519")));
+    assert_true(bytes_equal(open.tls_scheme, bytes_of("ecdsa_secp256r1_sha256")));
+    assert_true(bytes_equal(open.server_sig_alg, bytes_of("ecdsa-with-SHA256")));
+    assert_true(bytes_equal(open.server_key_alg, bytes_of("EC256")));
+    deny(open.connection, "no");
+    edge_client_free(&client);
+    assert_int_equal(edge_client_connect(&w, &other, &client), 1);
+    open = expect_open();
+    assert_int_equal(open.tls_group.len + open.tls_scheme.len + open.server_sig_alg.len +
+                         open.server_key_alg.len,
+                     0);
+    deny(open.connection, "no");
+    edge_client_free(&client);
+}
+
 static const struct {
     const char *name, *sni, *alpn;
     uint32_t service; /* UINT32_MAX: refused */
@@ -993,6 +1019,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_back_pressure, start, stop),
         cmocka_unit_test_setup_teardown(test_idle, start, stop),
         cmocka_unit_test_setup_teardown(test_open_says_who_is_there, start, stop),
+        cmocka_unit_test_setup_teardown(test_open_for_a_proxy_header, start, stop),
         cmocka_unit_test_setup_teardown(test_routes, start, stop),
         cmocka_unit_test_setup_teardown(test_refused_certificates, start, stop),
         cmocka_unit_test_setup_teardown(test_stolen_certificate, start, stop),

@@ -17,7 +17,7 @@ static void finish_as_told(struct session *session, const struct message_close *
     enum reason reason =
         msg->reason < REASON__COUNT ? (enum reason)msg->reason : REASON_RELAY_FAILED;
 
-    session_set_text(&session->end_detail, detail);
+    session_set_text(session, &session->end_detail, detail);
     if (reason == REASON_UPSTREAM_TLS_FAILED && session->target)
         target_failed(session->target, detail, clock_monotonic_ms());
     session_finish(session, reason);

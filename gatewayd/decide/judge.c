@@ -296,8 +296,9 @@ bool judge_is_stale(const struct session *session)
 /* When the service ends a session that began so. */
 static int64_t longest_s(const struct session *session, const struct config_service *service)
 {
-    return service->max_duration > 0 ? session->open.accepted_ms / 1000 + service->max_duration
-                                     : INT64_MAX;
+    return service->max_duration > 0
+               ? (session->open.accepted_ms + 999) / 1000 + service->max_duration
+               : INT64_MAX;
 }
 
 static void set_until(struct session *session)

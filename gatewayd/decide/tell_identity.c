@@ -9,9 +9,12 @@
 
 static bool is_told(const struct session *session)
 {
+    static const uint8_t never[sizeof(session->told_identity)];
     const struct config_service *service = session_service(session);
 
-    return service && service->protocol == CONFIG_PROTOCOL_HTTP;
+    /* One that was told goes on being told, whatever a reload makes of its service. */
+    return (service && service->protocol == CONFIG_PROTOCOL_HTTP) ||
+           memcmp(session->told_identity, never, sizeof(never)) != 0;
 }
 
 static void put_groups(const struct session *session, struct writer *out)

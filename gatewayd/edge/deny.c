@@ -7,6 +7,7 @@
 #include "gatewayd/edge/http_answer.h"
 #include "gatewayd/edge/postgres.h"
 #include "gatewayd/edge/ssh_disconnect.h"
+#include "gatewayd/edge/tls.h"
 
 #include <openssl/err.h>
 
@@ -79,10 +80,9 @@ static bool has_spoken(struct connection *c)
 
     ERR_clear_error();
     n = SSL_read(c->ssl, plain, WIRE_PLAIN_MAX);
-    if (n <= 0 && SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ)
+    if (n <= 0 && SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ && !tls_too_many_key_updates(c))
         return false;
-    c->denied_head =
-        n >= (int)sizeof(head) - 1 && memcmp(plain, head, sizeof(head) - 1) == 0;
+    c->denied_head = n >= (int)sizeof(head) - 1 && memcmp(plain, head, sizeof(head) - 1) == 0;
     return true;
 }
 

@@ -295,7 +295,8 @@ enum reason gate_check(const struct edge *edge, uint32_t listener, const struct 
     *ret_victim = NULL;
     if (edge->n_per_listener[listener] >= share(edge, limits->max_connections))
         return REASON_TOO_MANY_CONNECTIONS;
-    *ret_victim = find_own_victim(gate, source, share(edge, limits->max_handshakes_per_source));
+    if (source->known) /* a client whose proxy has not named it yet has no source */
+        *ret_victim = find_own_victim(gate, source, share(edge, limits->max_handshakes_per_source));
     if (*ret_victim || gate->n < share(edge, config->gateway->max_handshakes))
         return REASON_OK;
     *ret_victim = find_victim(gate, source);

@@ -19,6 +19,11 @@ void http_exchange_clear(struct http_exchange *exchange)
     writer_clear(&exchange->out);
 }
 
+void http_exchange_rest(struct http_exchange *exchange)
+{
+    writer_clear(&exchange->out);
+}
+
 static bool refuse(struct http_exchange *exchange, enum http_fault fault)
 {
     exchange->fault = fault;

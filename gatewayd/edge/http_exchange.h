@@ -37,6 +37,8 @@ struct http_exchange {
 };
 
 void http_exchange_clear(struct http_exchange *exchange);
+/* Gives back what the last call's *ret_out pointed into. */
+void http_exchange_rest(struct http_exchange *exchange);
 /*
  * Takes octets of the client. *ret_used: how many; none when the exchange takes none before the
  * response is complete. *ret_out: what the upstream gets; points into `in` or into the exchange,

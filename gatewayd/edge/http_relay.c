@@ -213,6 +213,12 @@ void http_go_on(struct connection *c)
         ev_feed_event(c->edge->role->loop, &c->client_io, EV_READ);
 }
 
+void http_rest(struct connection *c)
+{
+    if (c->http)
+        http_exchange_rest(&c->http->exchange);
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 /* A browser asks again by itself when a connection that it used before ends without an answer. */

@@ -38,5 +38,7 @@ bool http_down_end(struct connection *c) MUST_CHECK;
 bool http_is_over(const struct connection *c);
 /* Octets that were kept go on in the next turn of the loop. */
 void http_go_on(struct connection *c);
+/* Nothing is on its way: gives back memory that only a request needs. */
+void http_rest(struct connection *c);
 /* Says what was wrong, where that can still be said, and ends the connection. */
 enum stage_result http_end(struct connection *c);

@@ -161,8 +161,8 @@ static bool accept_one(struct listening *listening, uint32_t index)
         return errno == EINTR || errno == ECONNABORTED;
     source = address_from_sockaddr((struct sockaddr *)&sa, len);
     /* All clients of a proxy come from its address: what counts is theirs, in listener_admit. */
-    reason = gate_check(edge, index,
-                        prelude_is_proxied(edge, index, &source) ? &nowhere : &source, &victim);
+    reason = gate_check(edge, index, prelude_is_proxied(edge, index, &source) ? &nowhere : &source,
+                        &victim);
     if (victim)
         make_room(edge, victim);
     if (reason == REASON_OK) {

@@ -331,6 +331,7 @@ enum stage_result edge_relay(void *connection)
         (void)SSL_free_buffers(c->ssl);
         if (c->upstream_ssl)
             (void)SSL_free_buffers(c->upstream_ssl);
+        http_rest(c);
     }
     idle_turn(c);
     watch(c);

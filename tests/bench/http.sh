@@ -27,11 +27,15 @@ figure() {
 }
 down() { web "/download/$SIZE" -o /dev/null; }
 up() { head -c "$SIZE" /dev/zero | web /up -T - -H "Content-Length: $SIZE" -H 'Transfer-Encoding:' -o /dev/null; }
+requests() { web "/[1-5000]" -o /dev/null; }
 for round in 1 2 3; do
     for protocol in tcp http; do
         sed -i "/^service \"web\"/,/^}/ { /protocol/d; s/upstream *=.*/&\n    protocol = \"$protocol\"/ }" "$HOUSE_CONF"
         gatewayctl reload >/dev/null || die "no reload"
         figure "http.$protocol.down.$round" down
         figure "http.$protocol.up.$round" up
+        before=$(used)
+        requests || die "no requests"
+        awk -v name="http.$protocol.request.$round" -v ms="$(($(used) - before))" 'BEGIN {printf "figure %s %.1f us -\n", name, ms * 1000 / 5000}'
     done
 done

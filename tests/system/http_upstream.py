@@ -16,6 +16,7 @@ PIECE = bytes(range(256)) * 256
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait for an acknowledgement
 
     def log_message(self, *_):
         pass

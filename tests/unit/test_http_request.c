@@ -44,6 +44,8 @@ static const struct {
     {"absolute form", "GET https://a.example/x HTTP/1.1\r\nHost: A.example\r\n\r\n", 200},
     {"absolute form without path", "GET https://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n",
      200},
+    {"odd characters in a target",
+     "GET /a|b\\^`{}<>\"?c=[d]&e='f' HTTP/1.1\r\nHost: a.example\r\n\r\n", 200},
     {"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", 200},
     {"a length", POST "Content-Length: 5\r\n\r\n", 200},
     {"a length of zero", POST "Content-Length: 0\r\n\r\n", 200},

@@ -148,21 +148,50 @@ struct table_link *table_find(const struct table *table, uint64_t hash, table_eq
     return found;
 }
 
-/* Looks from the last bucket on and forgets those that are empty: all of them cost one walk. */
+static struct table_link *unlink_first(struct table_link **bucket)
+{
+    struct table_link *link = *bucket;
+
+    *bucket = link->next;
+    return link;
+}
+
+/* The first thing of the old buckets, which empties them from the front as moving does. */
+static struct table_link *pop_before(struct table *table)
+{
+    while (!table->before[table->moved])
+        if (table->moved++ == table->before_mask) {
+            free(table->before);
+            table->before = NULL;
+            table->moved = 0;
+            return NULL;
+        }
+    return unlink_first(&table->before[table->moved]);
+}
+
+/* Looks on from where the last one was: all of them cost one walk. There must be one. */
+static struct table_link *pop_now(struct table *table)
+{
+    struct table_link **bucket;
+
+    while (!table->now[table->moved & table->now_mask])
+        table->moved++;
+    bucket = &table->now[table->moved & table->now_mask];
+    return unlink_first(bucket);
+}
+
 struct table_link *table_pop(struct table *table)
 {
-    struct table_link *link;
+    struct table_link *link = NULL;
 
-    while (table->before)
-        move_some(table);
     if (table->n == 0) {
         table_clear(table);
         return NULL;
     }
-    while (!table->now[table->moved & table->now_mask])
-        table->moved++;
-    link = table->now[table->moved & table->now_mask];
-    table->now[table->moved & table->now_mask] = link->next;
+    if (table->before)
+        link = pop_before(table);
+    if (!link)
+        link = pop_now(table);
     link->next = NULL;
     table->n--;
     return link;

@@ -98,22 +98,36 @@ bool replica_new(const struct replica_options *options, struct replica **ret_rep
     return true;
 }
 
-struct replica *replica_free(struct replica *replica)
+static bool free_entries(struct replica *replica, size_t n)
 {
     struct replica_entry *entry;
 
-    if (!replica)
-        return NULL;
-    index_clear(&replica->index);
     for (size_t kind = 0; kind < REPLICA_KIND__COUNT; kind++)
         while ((entry = replica->first[kind])) {
+            if (n-- == 0)
+                return false;
             replica->first[kind] = entry->next;
             free(entry);
         }
+    return true;
+}
+
+struct replica *replica_free_some(struct replica *replica, size_t n_entries)
+{
+    if (!replica)
+        return NULL;
+    if (!index_clear_some(&replica->index, n_entries) || !free_entries(replica, n_entries))
+        return replica;
+    index_clear(&replica->index);
     attributes_clear(&replica->attributes);
     free(replica->filter);
     free(replica);
     return NULL;
+}
+
+struct replica *replica_free(struct replica *replica)
+{
+    return replica_free_some(replica, SIZE_MAX);
 }
 
 /* --- indexes of one entry --- */

@@ -97,6 +97,8 @@ bool replica_options_add_filter(struct replica_options *options, struct bytes fi
 bool replica_new(const struct replica_options *options, struct replica **ret_replica,
                  struct error *err) MUST_CHECK;
 struct replica *replica_free(struct replica *replica); /* accepts NULL, returns NULL */
+/* The same in pieces: no other call may follow but this one, until it returns NULL. */
+struct replica *replica_free_some(struct replica *replica, size_t n_entries);
 const struct replica_options *replica_options(const struct replica *replica);
 
 /* --- changes -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "gatewayd/decide/data_policy.h"
+#include "gatewayd/decide/data_snapshot.h"
 #include "gatewayd/decide/hosts.h"
 #include "gatewayd/shared/local_names_read.h"
 #include "gatewayd/shared/memfd.h"
@@ -16,26 +17,12 @@
 
 enum {
     CHANGE_OCTETS_MAX = 64 << 20,
-    SLICE_ENTRIES = 500, /* of a snapshot in one loop turn: some 2 ms */
-    WAITING_MAX = 4096,  /* changes that come while a snapshot is read */
-};
-
-/* A change that came while a snapshot is being read: applied to it afterwards. */
-struct waiting {
-    struct bytes octets;
-    struct waiting *next;
 };
 
 struct data {
     struct decide *decide;
     struct data_policy *policy;
-    struct replica_decoder *decoder; /* NULL: no snapshot is being read */
-    struct bytes snapshot;
-    int snapshot_fd;
-    int64_t as_of_ms; /* of the snapshot and of what came behind it */
-    struct waiting *first, **last;
-    size_t n_waiting;
-    ev_timer slice;
+    struct data_snapshot *snapshot;
     struct local_names *local_users, *local_groups; /* borrowed by the replica */
 };
 
@@ -90,65 +77,6 @@ static void set_as_of(struct decide *decide, int64_t as_of_ms)
     reevaluate_plan_stale(decide);
 }
 
-static void drop_snapshot(struct data *data)
-{
-    ev_timer_stop(data->decide->loop, &data->slice);
-    data->decoder = replica_decoder_free(data->decoder);
-    memfd_unmap(data->snapshot);
-    data->snapshot = (struct bytes){0};
-    if (data->snapshot_fd >= 0)
-        (void)close(data->snapshot_fd);
-    data->snapshot_fd = -1;
-    while (data->first) {
-        struct waiting *waiting = data->first;
-
-        data->first = waiting->next;
-        free((void *)waiting->octets.at);
-        free(waiting);
-    }
-    data->last = &data->first;
-    data->n_waiting = 0;
-}
-
-static void take_snapshot(struct data *data)
-{
-    struct decide *decide = data->decide;
-
-    (void)replica_free(decide->replica);
-    decide->replica = replica_decoder_take(data->decoder);
-    for (struct waiting *waiting = data->first; waiting; waiting = waiting->next)
-        apply(decide, waiting->octets);
-    set_as_of(decide, data->as_of_ms);
-    drop_snapshot(data);
-    log_event(LOG_LEVEL_INFO, "directory_snapshot", "users=%zu groups=%zu",
-              replica_count(decide->replica, REPLICA_USER),
-              replica_count(decide->replica, REPLICA_GROUP));
-    reevaluate_all(decide, CAUSE_DIRECTORY);
-}
-
-static void read_slice(struct data *data, size_t n_entries)
-{
-    struct error err;
-    bool done;
-
-    if (!replica_decoder_step(data->decoder, n_entries, &done, &err)) {
-        log_error("snapshot_refused", &err, "%s", "");
-        drop_snapshot(data);
-    } else if (done) {
-        take_snapshot(data);
-    } else {
-        ev_timer_set(&data->slice, 0.0, 0.0);
-        ev_timer_start(data->decide->loop, &data->slice);
-    }
-}
-
-static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)events;
-    read_slice(timer->data, SLICE_ENTRIES);
-}
-
 static bool replica_options_of(const struct decide *decide, struct replica_options *ret_options,
                                struct error *err)
 {
@@ -179,55 +107,26 @@ void data_local_names(struct decide *decide, enum file_kind kind, int fd)
         reevaluate_all(decide, CAUSE_DIRECTORY);
 }
 
-static bool begin_snapshot(struct data *data, const struct message_snapshot *msg, int fd,
-                           struct error *err)
-{
-    struct replica_options options;
-
-    if (fd < 0)
-        return err_set(err, REASON_MSG_MALFORMED, "no descriptor");
-    if (!replica_options_of(data->decide, &options, err) ||
-        !memfd_map(fd, REPLICA_SNAPSHOT_MAX, &data->snapshot, err) ||
-        !replica_decoder_new(&options, data->snapshot, &data->decoder, err))
-        return false;
-    data->as_of_ms = msg->as_of_ms;
-    return true;
-}
-
 void data_snapshot(struct decide *decide, const struct message_snapshot *msg, int fd)
 {
-    struct data *data = decide->data;
+    struct replica_options options;
     struct error err;
 
-    drop_snapshot(data); /* a newer one: all that waits is in it */
-    data->snapshot_fd = fd;
-    if (begin_snapshot(data, msg, fd, &err)) {
-        read_slice(data, SLICE_ENTRIES);
+    if (replica_options_of(decide, &options, &err)) {
+        data_snapshot_begin(decide->data->snapshot, &options, msg, fd);
         return;
     }
     log_error("snapshot_refused", &err, "%s", "");
-    drop_snapshot(data);
-}
-
-static void wait_for_snapshot(struct data *data, struct bytes change)
-{
-    struct waiting *waiting = xcalloc(1, sizeof(*waiting));
-
-    waiting->octets = xbytes(change);
-    *data->last = waiting;
-    data->last = &waiting->next;
-    if (++data->n_waiting > WAITING_MAX)
-        read_slice(data, SIZE_MAX); /* the rest at once: the memory that waits is bounded */
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 void data_change(struct decide *decide, struct bytes change, int64_t as_of_ms)
 {
-    struct data *data = decide->data;
+    struct data_snapshot *snapshot = decide->data->snapshot;
 
-    if (data->decoder) {
-        if (as_of_ms > data->as_of_ms)
-            data->as_of_ms = as_of_ms;
-        wait_for_snapshot(data, change);
+    if (data_snapshot_is_busy(snapshot)) {
+        data_snapshot_change(snapshot, change, as_of_ms);
     } else if (decide->replica) {
         apply(decide, change);
         set_as_of(decide, as_of_ms);
@@ -252,16 +151,16 @@ void data_change_memfd(struct decide *decide, const struct message_change_memfd 
 
 void data_as_of(struct decide *decide, const struct message_as_of *msg)
 {
-    struct data *data = decide->data;
+    struct data_snapshot *snapshot = decide->data->snapshot;
 
     decide->directory_state =
         msg->reason < REASON__COUNT ? (enum reason)msg->reason : REASON_DIRECTORY_BAD_ANSWER;
     (void)snprintf(decide->directory_server, sizeof(decide->directory_server), "%.*s",
                    msg->server.len > 200 ? 200 : (int)msg->server.len,
                    (const char *)msg->server.at);
-    if (data->decoder && msg->as_of_ms > data->as_of_ms)
-        data->as_of_ms = msg->as_of_ms;
-    if (!data->decoder)
+    if (data_snapshot_is_busy(snapshot))
+        data_snapshot_as_of(snapshot, msg->as_of_ms);
+    else
         set_as_of(decide, msg->as_of_ms);
 }
 
@@ -271,12 +170,9 @@ struct data *data_new(struct decide *decide)
 
     data->decide = decide;
     data->policy = data_policy_new(decide);
-    data->snapshot_fd = -1;
-    data->last = &data->first;
+    data->snapshot = data_snapshot_new(decide);
     data->local_users = local_names_new();
     data->local_groups = local_names_new();
-    ev_init(&data->slice, on_slice);
-    data->slice.data = data;
     return data;
 }
 
@@ -284,7 +180,7 @@ struct data *data_free(struct data *data)
 {
     if (!data)
         return NULL;
-    drop_snapshot(data);
+    (void)data_snapshot_free(data->snapshot);
     (void)data_policy_free(data->policy);
     (void)local_names_free(data->local_users);
     (void)local_names_free(data->local_groups);

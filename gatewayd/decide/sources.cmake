@@ -1,4 +1,5 @@
 list(APPEND GATEWAYD_SOURCES decide/attributes.c decide/control_locks.c decide/control_requests.c decide/data.c decide/data_policy.c
+    decide/data_snapshot.c
     decide/der.c
     decide/dn.c decide/edges.c decide/facts.c decide/identity.c decide/identity_cache.c decide/judge.c decide/judge_memo.c
     decide/ledger.c decide/live.c decide/local_server.c decide/locks.c decide/mapping.c

@@ -39,6 +39,8 @@ struct following {
     } credentials;
 
     /* publish.c: what decide knows */
+    int sent_fd; /* the last memfd, kept for sent_s more seconds; -1: none */
+    int sent_s;
     bool snapshot_due;  /* decide missed something: the next thing it gets is everything */
     char counters[512]; /* as the parent knows them */
     uint64_t n_changes, n_snapshots;

@@ -29,7 +29,7 @@ static void *create(struct role *role)
     struct following *following = xcalloc(1, sizeof(*following));
 
     following->role = role;
-    following->ldif_fd = following->nss_dir = following->state_dir = -1;
+    following->ldif_fd = following->nss_dir = following->state_dir = following->sent_fd = -1;
     following->disk_as_of_ms = following->nss_as_of_ms = -1;
     following->said = REASON__COUNT;
     (void)err_set(&following->state, REASON_DIRECTORY_UNREACHABLE, "not yet asked");

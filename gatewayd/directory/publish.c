@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { CHANGE_ROOM = MESSAGE_MAX - 64 }; /* octets of a change beside the other fields */
+enum {
+    CHANGE_ROOM = MESSAGE_MAX - 64, /* octets of a change beside the other fields */
+    KEEP_S = 30,                    /* decide has read a snapshot by then */
+};
 
 static struct channel *decide_of(const struct following *following)
 {
@@ -24,8 +27,26 @@ static int64_t as_of_of(const struct following *following)
     return replica_as_of_ms(filler_replica(following->filler));
 }
 
-static bool send_memfd(struct channel *to, enum message_id id, const void *msg, const char *name,
-                       struct bytes octets)
+/* The last holder of a large memfd frees its pages, which takes tens of milliseconds: that is to be
+ * this process, which may stand still, and not decide. */
+static void keep_for_a_while(struct following *following, int fd)
+{
+    if (following->sent_fd >= 0)
+        (void)close(following->sent_fd);
+    following->sent_fd = fd;
+    following->sent_s = KEEP_S;
+}
+
+static void keep_no_longer(struct following *following)
+{
+    if (following->sent_fd < 0 || --following->sent_s > 0)
+        return;
+    (void)close(following->sent_fd);
+    following->sent_fd = -1;
+}
+
+static bool send_memfd(struct following *following, enum message_id id, const void *msg,
+                       const char *name, struct bytes octets)
 {
     struct error err;
     int fd = memfd_new(name, octets, &err);
@@ -35,8 +56,8 @@ static bool send_memfd(struct channel *to, enum message_id id, const void *msg, 
         log_error("memfd_failed", &err, "%s", "");
         return false;
     }
-    sent = channel_send(to, id, msg, fd);
-    (void)close(fd);
+    sent = channel_send(decide_of(following), id, msg, fd);
+    keep_for_a_while(following, fd);
     return sent;
 }
 
@@ -56,7 +77,7 @@ static void change_send(struct following *following, struct writer *change)
     if (octets.len <= CHANGE_ROOM)
         sent = channel_send(decide, MESSAGE_CHANGE, &small, -1);
     else
-        sent = send_memfd(decide, MESSAGE_CHANGE_MEMFD, &large, "change", octets);
+        sent = send_memfd(following, MESSAGE_CHANGE_MEMFD, &large, "change", octets);
     following->snapshot_due = !sent;
 }
 
@@ -93,7 +114,7 @@ void publish_snapshot(struct following *following)
         return;
     }
     snapshot.length = writer_bytes(&all).len;
-    if (send_memfd(decide, MESSAGE_SNAPSHOT, &snapshot, "replica", writer_bytes(&all)))
+    if (send_memfd(following, MESSAGE_SNAPSHOT, &snapshot, "replica", writer_bytes(&all)))
         following->n_snapshots++;
     else
         following->snapshot_due = true;
@@ -139,4 +160,5 @@ void publish_tick(struct following *following)
         publish_snapshot(following);
     as_of_send(following);
     counters_send(following);
+    keep_no_longer(following);
 }

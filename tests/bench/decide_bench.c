@@ -351,8 +351,8 @@ static struct bytes leaf_of(struct bench *bench, size_t user)
 
 static void send_open(struct bench *bench, uint64_t connection)
 {
-    size_t user = connection % bench->n_users;
-    uint32_t service = (uint32_t)(connection / bench->n_users % BENCH_SERVICES);
+    size_t user = connection % bench->n_connecting;
+    uint32_t service = (uint32_t)(connection / bench->n_connecting % BENCH_SERVICES);
     char name[8], sni[16];
     struct message_open open = {.connection = connection + 1,
                                 .accepted_ms = clock_realtime_ms(),
@@ -383,7 +383,7 @@ void bench_open(struct bench *bench, uint64_t first, size_t n)
     size_t done = bench->n_allowed + bench->n_denied, sent = 0;
 
     for (size_t i = 0; i < n; i++)
-        (void)leaf_of(bench, (first + i) % bench->n_users);
+        (void)leaf_of(bench, (first + i) % bench->n_connecting);
     while (bench->n_allowed + bench->n_denied < done + n) {
         while (sent < n && sent - (bench->n_allowed + bench->n_denied - done) < OPEN_AT_ONCE)
             send_open(bench, first + sent++);
@@ -427,7 +427,7 @@ struct bench *bench_new(size_t n_users, size_t n_groups)
 {
     struct bench *bench = xcalloc(1, sizeof(*bench));
 
-    bench->n_users = n_users;
+    bench->n_users = bench->n_connecting = n_users;
     bench->n_groups = n_groups;
     bench->leaves = xcalloc(n_users, sizeof(*bench->leaves));
     (void)snprintf(bench->dir, sizeof(bench->dir), "/tmp/bench_decide.XXXXXX");

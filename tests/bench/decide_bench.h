@@ -22,7 +22,9 @@ struct bench {
     struct channel *parent, *edge, *audit, *directory; /* our ends */
     struct channel *to_edge, *to_audit, *to_directory;
 
+    int sent_fd; /* the last memfd: the last holder frees its pages, which is not decide */
     size_t n_users, n_groups;
+    size_t n_connecting; /* users that connect: the first ones; at first all */
     struct replica *people;
     struct bytes *leaves; /* certificate of each user, made when it is first needed */
 
@@ -46,8 +48,8 @@ void bench_policy(struct bench *bench, size_t n_rules, const char *more);
 bool bench_is_member(const struct bench *bench, size_t user, size_t group);
 /* Gives decide the whole directory again. */
 void bench_snapshot(struct bench *bench);
-/* Opens `n` sessions with the numbers from `first` on; session i: user i % n_users, service
- * i / n_users % BENCH_SERVICES. Waits for their verdicts. */
+/* Opens `n` sessions with the numbers from `first` on; session i: user i % n_connecting,
+ * service i / n_connecting % BENCH_SERVICES. Waits for their verdicts. */
 void bench_open(struct bench *bench, uint64_t first, size_t n);
 void bench_close(struct bench *bench, uint64_t first, size_t n);
 /* What an edge says after a new revocation list. */

@@ -166,7 +166,9 @@ void bench_snapshot(struct bench *bench)
     fd = bench_memfd(writer_bytes(&octets));
     writer_clear(&octets);
     bench_must(channel_send(bench->directory, MESSAGE_SNAPSHOT, &msg, fd));
-    (void)close(fd);
+    if (bench->sent_fd > 0)
+        (void)close(bench->sent_fd);
+    bench->sent_fd = fd;
 }
 
 static void change(struct bench *bench, struct writer *octets)

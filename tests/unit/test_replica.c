@@ -345,9 +345,33 @@ static void age_is_honest(void **state)
     assert_int_equal(replica_age_ms(replica, 3500), 0);
 }
 
+/* In pieces of any size; a leak checker finds nothing left. */
+static void it_is_freed_in_pieces(void **state)
+{
+    struct filler *filler = people(GROUP("g", "5001") MEMBER("alice") MEMBER("bob"));
+    AUTO(writer_clear) struct writer octets = writer_new(1 << 16);
+    struct replica_options options = *replica_options(filler_replica(filler));
+
+    (void)state;
+    replica_encode(filler_replica(filler), &octets);
+    for (size_t n = 1; n < 1000; n = n * 9 + 1) {
+        struct replica *replica = NULL;
+        struct error err;
+        size_t steps = 0;
+
+        assert_true(replica_decode(&options, writer_bytes(&octets), &replica, &err));
+        while ((replica = replica_free_some(replica, n)))
+            assert_true(++steps < 100);
+        assert_int_equal(steps > 3, n == 1);
+    }
+    assert_null(replica_free_some(NULL, 1));
+    filler_free(filler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_freed_in_pieces),
         cmocka_unit_test(filters_name_attributes),
         cmocka_unit_test(an_unknown_schema_is_refused),
         cmocka_unit_test(users_are_found),

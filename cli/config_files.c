@@ -63,6 +63,8 @@ static void take_trust(struct config_files *files, enum file_kind kind, const ch
 
     if (kind == FILE_CRL && index < config->n_ca)
         trust_build_crl(files->build, index, name, octets);
+    else if (kind == FILE_CRL_ISSUERS && index < config->n_ca)
+        trust_build_intermediates(files->build, index, name, octets);
     else if (kind == FILE_ANCHORS && find_ca(config, name, &index))
         trust_build_anchors(files->build, index, config->ca[index].anchors, octets);
     else if (kind == FILE_INTERMEDIATES && find_ca(config, name, &index))
@@ -91,7 +93,8 @@ static struct config_text *place_of(struct config_files *files, enum file_kind k
 static bool take(void *context, enum file_kind kind, const char *name, uint32_t index, int fd)
 {
     struct config_files *files = context;
-    bool trust = kind == FILE_ANCHORS || kind == FILE_INTERMEDIATES || kind == FILE_CRL;
+    bool trust = kind == FILE_ANCHORS || kind == FILE_INTERMEDIATES || kind == FILE_CRL ||
+                 kind == FILE_CRL_ISSUERS;
     AUTO(octets_freep) unsigned char *octets = NULL;
     struct config_text *place;
     struct error err;

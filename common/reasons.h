@@ -69,6 +69,12 @@ REASON(CRL_ROLLBACK, FAULT, "a revocation list is older than one that was in for
 REASON(CRL_MISSING, DENY, "no revocation list covers the certificate",
        "ca options crls and revocation")
 REASON(CRL_EXPIRED, DENY, "the revocation list has expired", "ca option crl_grace")
+REASON(OCSP_UNAVAILABLE, DENY, "nobody says whether the certificate is revoked",
+       "gatewayctl status; ca options ocsp and ocsp_responder")
+REASON(OCSP_UNKNOWN, DENY, "the responder does not know the certificate",
+       "ca option ocsp_responder")
+REASON(FETCH_FAILED, FAULT, "a revocation list cannot be fetched", "gatewayctl status")
+REASON(FETCH_REFUSED, FAULT, "a fetched revocation list cannot be used", "gatewayctl status")
 REASON(KEY_UNAVAILABLE, FAULT, "the key process does not answer", "gatewayctl status")
 /* Identity and directory (identity.md D10) */
 REASON(NO_RULE, DENY, "no mapping applies to the certificate",

@@ -17,7 +17,7 @@
 enum { TEXT_MAX = 16 << 20 };
 
 static const struct role_calls *const roles[] = {
-    &spawn_role, &load_role, &edge_role, &key_role, &decide_role, &directory_role, &audit_role,
+    &spawn_role, &load_role, &edge_role, &key_role, &decide_role, &directory_role, &fetch_role, &audit_role,
 };
 
 static const char usage[] =

@@ -42,7 +42,7 @@ house_install() {
 
 house_users() {
     local role
-    for role in edge key decide directory audit load; do
+    for role in edge key decide directory fetch audit load; do
         id "gatewayd-$role" >/dev/null 2>&1 ||
             useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "gatewayd-$role" || return
     done

@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/reader.h"
-#include "gatewayd/directory/write_aside.h"
+#include "gatewayd/shared/write_aside.h"
 #include "gatewayd/shared/file_read.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 
 #include "common/log.h"
 #include "common/nss_snapshot.h"
-#include "gatewayd/directory/write_aside.h"
+#include "gatewayd/shared/write_aside.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <time.h>

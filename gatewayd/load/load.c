@@ -9,6 +9,7 @@
 #include "gatewayd/shared/file_read.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/trust_build.h"
+#include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 #include "policy/policy.h"
 
@@ -18,6 +19,8 @@
 enum {
     CERTIFICATES_FILE_MAX = 16 << 20, /* octets of a file of anchors or intermediates */
     CRL_FILE_MAX = 256 << 20,         /* octets of a revocation list: five million entries */
+    LIST_ISSUER_MAX = 128,            /* octets of an issuer's name in status */
+    LISTS_MAX = 256,                  /* lists that status hears of */
     POLICY_FILES_MAX = 1024,
     POLICY_SET_MAX = 256 << 20, /* octets of an encoded set */
 };
@@ -106,6 +109,12 @@ static bool take_trust(struct load *load, const struct message_file *file, const
         trust_build_crl(load->trust, ca, name, octets);
         return true;
     }
+    if (file->kind == FILE_CRL_ISSUERS) {
+        if (ca >= config->n_ca)
+            return err_set(err, REASON_MSG_MALFORMED, "FILE of ca %zu", ca);
+        trust_build_intermediates(load->trust, ca, name, octets);
+        return true;
+    }
     if (!find_ca(config, file->name, &ca))
         return err_set(err, REASON_MSG_MALFORMED, "FILE of an unknown ca section");
     if (file->kind == FILE_ANCHORS)
@@ -120,6 +129,7 @@ static size_t largest(uint8_t kind)
     switch (kind) {
     case FILE_ANCHORS:
     case FILE_INTERMEDIATES:
+    case FILE_CRL_ISSUERS:
         return CERTIFICATES_FILE_MAX;
     case FILE_CRL:
         return CRL_FILE_MAX;
@@ -193,12 +203,44 @@ static void emit(struct load *load, enum loaded_kind kind, const char *name, str
     (void)close(fd);
 }
 
+static void tell_list(struct load *load, const struct trust_ca *ca, const struct trust_crl *crl)
+{
+    struct message_load_list msg = {.ca_name = ca->name,
+                                    .this_update_s = crl->this_update_s,
+                                    .next_update_s = crl->next_update_s};
+    const unsigned char *at = crl->issuer.at;
+    X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)crl->issuer.len);
+    char text[LIST_ISSUER_MAX] = "";
+
+    if (name)
+        x509_name_text(name, text, sizeof(text));
+    X509_NAME_free(name);
+    msg.issuer = bytes_of(text);
+    if (!channel_send(load->role->parent, MESSAGE_LOAD_LIST, &msg, -1))
+        log_event(LOG_LEVEL_WARNING, "load_list_lost", "issuer=%s", log_quoted(bytes_of(text)));
+}
+
+/* Which lists the set has, for status and alarms. */
+static void tell_lists(struct load *load, struct bytes octets)
+{
+    AUTO(trust_freep) struct trust *trust = NULL;
+    size_t n = 0;
+
+    if (!trust_decode(octets, &trust, NULL))
+        return; /* who maps it says so */
+    for (size_t i = 0; i < trust->n_cas; i++)
+        for (size_t k = 0; k < trust->cas[i].n_crls && n < LISTS_MAX; k++, n++)
+            tell_list(load, &trust->cas[i], &trust->cas[i].crls[k]);
+}
+
 static void make_trust(struct load *load)
 {
     struct writer out = writer_new(TRUST_MAX);
 
-    if (trust_build_finish(load->trust, clock_realtime_s(), &out))
+    if (trust_build_finish(load->trust, clock_realtime_s(), &out)) {
+        tell_lists(load, writer_bytes(&out));
         emit(load, LOADED_TRUST, "trust", writer_bytes(&out), trust_build_n_anchors(load->trust));
+    }
     writer_clear(&out);
     load->trust = trust_build_free(load->trust);
     load->in_force = trust_free(load->in_force);

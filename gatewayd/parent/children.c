@@ -10,6 +10,7 @@
 #include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/shared/config_value.h"
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/role.h"
 #include "gatewayd/shared/xalloc.h"
@@ -38,6 +39,7 @@ static const struct {
     {PROCESS_EDGE, PROCESS_DECIDE},
     {PROCESS_AUDIT, PROCESS_DECIDE},
     {PROCESS_DIRECTORY, PROCESS_DECIDE},
+    {PROCESS_FETCH, PROCESS_EDGE},
 };
 
 static void log_file_error(void *context, const char *file, uint32_t line, const struct error *err)
@@ -80,14 +82,15 @@ bool children_needs_spawn(const struct config *config)
 
 void children_plan(struct parent *parent, uint32_t n_edges)
 {
-    static const enum process_role single[] = {PROCESS_SPAWN, PROCESS_AUDIT, PROCESS_DIRECTORY,
-                                               PROCESS_DECIDE, PROCESS_KEY};
+    static const enum process_role single[] = {PROCESS_SPAWN,  PROCESS_AUDIT, PROCESS_DIRECTORY,
+                                               PROCESS_DECIDE, PROCESS_KEY,   PROCESS_FETCH};
 
     for (size_t i = 0; i < ARRAY_LEN(single); i++)
         add_child(parent, single[i], 0);
     for (uint32_t slot = 0; slot < n_edges; slot++)
         add_child(parent, PROCESS_EDGE, slot);
     children_find(parent, PROCESS_SPAWN, 0)->wanted = children_needs_spawn(parent->config);
+    children_find(parent, PROCESS_FETCH, 0)->wanted = fetched_is_needed(parent->config);
 }
 
 struct child *children_find(struct parent *parent, enum process_role role, uint32_t slot)

@@ -26,12 +26,13 @@ static const struct folder {
 } folders[] = {
     {BASE_RUN, "", PROCESS__COUNT, PROCESS__COUNT, 0755},
     {BASE_RUN, "empty", PROCESS__COUNT, PROCESS__COUNT, 0755},    /* root of the sandboxes */
-    {BASE_RUN, "resolver", PROCESS__COUNT, PROCESS__COUNT, 0755}, /* root of directory's */
+    {BASE_RUN, "resolver", PROCESS__COUNT, PROCESS__COUNT, 0755}, /* of directory and fetch */
     {BASE_RUN, "resolver/etc", PROCESS__COUNT, PROCESS__COUNT, 0755},
     {BASE_RUN, "spawn", PROCESS__COUNT, PROCESS_DECIDE, 0710}, /* sockets that decide connects to */
     {BASE_RUN, "nss", PROCESS_DIRECTORY, PROCESS_DIRECTORY, 0755},
     {BASE_STATE, "", PROCESS__COUNT, PROCESS__COUNT, 0755},
     {BASE_STATE, "directory", PROCESS_DIRECTORY, PROCESS_DIRECTORY, 0700},
+    {BASE_STATE, "crl", PROCESS_FETCH, PROCESS_FETCH, 0755}, /* lists are public */
 };
 
 static const char *base_of(const struct config *config, enum base base)

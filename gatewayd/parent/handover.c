@@ -182,6 +182,13 @@ static void give_directory_folders(struct giving *giving)
     give_dir(giving, &gateway->place, FILE_NSS_DIR, gateway->run_dir, "nss", O_RDONLY);
 }
 
+static void give_crl_dir(struct giving *giving)
+{
+    const struct config_gateway *gateway = giving->config->gateway;
+
+    give_dir(giving, &gateway->place, FILE_CRL_DIR, gateway->state_dir, "crl", O_RDONLY);
+}
+
 static void give_audit_dir(struct giving *giving)
 {
     const struct config_audit *audit = giving->config->audit;
@@ -218,6 +225,7 @@ static const struct grant {
     {PROCESS_DIRECTORY, give_local_names, true},
     {PROCESS_DIRECTORY, give_directory_folders, false},
     {PROCESS_AUDIT, give_audit_dir, false},
+    {PROCESS_FETCH, give_crl_dir, false},
 };
 
 bool handover_upstream_dirs(const struct config *config, const struct grant_sink *sink)

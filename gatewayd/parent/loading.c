@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/lists.h"
 #include "gatewayd/parent/reload.h"
 #include "gatewayd/shared/hash.h"
 #include "gatewayd/shared/xalloc.h"
@@ -117,6 +118,8 @@ static void on_message(void *context, struct channel *channel, enum message_id i
         text = xtext(msg->load_error.detail);
         (void)err_set(&err, (enum reason)msg->load_error.reason, "%s", text);
         note(loading, msg->load_error.kind, file, msg->load_error.line, &err);
+    } else if (id == MESSAGE_LOAD_LIST) {
+        lists_add(&loading->lists, &msg->load_list);
     } else if (id == MESSAGE_FAILED) {
         text = xtext(msg->failed.detail);
         note_all(loading, text);
@@ -186,6 +189,7 @@ void loading_begin(struct parent *parent, const struct config *config)
     }
     drop_results(loading);
     load_errors_clear(&loading->errors);
+    lists_clear(&loading->lists);
     loading->running = true;
     loading->again = loading->ready = false;
     loading->config = config;
@@ -297,6 +301,8 @@ void loading_use(struct parent *parent)
     struct message_trust trust;
     struct message_policy policy;
 
+    if (parent->loading.results[LOADED_TRUST].fd >= 0 && !parent->loading.stopped[LOADED_TRUST])
+        lists_use(parent);
     if (take(parent, LOADED_TRUST)) {
         const struct loaded *now = &parent->loaded[LOADED_TRUST];
 
@@ -306,6 +312,7 @@ void loading_use(struct parent *parent)
         remember_trust(parent, now->fd);
         children_tell(parent, PROCESS_EDGE, MESSAGE_TRUST, &trust, now->fd);
         children_tell(parent, PROCESS_DECIDE, MESSAGE_TRUST, &trust, now->fd);
+        children_tell(parent, PROCESS_FETCH, MESSAGE_TRUST, &trust, now->fd);
     }
     if (take(parent, LOADED_POLICY)) {
         const struct loaded *now = &parent->loaded[LOADED_POLICY];

@@ -146,7 +146,8 @@ void messages_send_loaded(struct child *child)
     struct message_drain drain = {.now = false};
     bool sent = true;
 
-    if (trust->fd >= 0 && (child->role == PROCESS_EDGE || child->role == PROCESS_DECIDE))
+    if (trust->fd >= 0 && (child->role == PROCESS_EDGE || child->role == PROCESS_DECIDE ||
+                           child->role == PROCESS_FETCH))
         sent = channel_send(child->channel, MESSAGE_TRUST, &new_trust, trust->fd);
     if (policy->fd >= 0 && child->role == PROCESS_DECIDE)
         sent = channel_send(child->channel, MESSAGE_POLICY, &new_policy, policy->fd) && sent;

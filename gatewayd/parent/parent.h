@@ -78,6 +78,17 @@ struct load_error {
     struct error err;
 };
 
+/* A revocation list of the trust data, as load has told. */
+struct crl_list {
+    char *ca, *issuer;
+    int64_t this_update_s, next_update_s;
+};
+
+struct crl_lists {
+    struct crl_list *at;
+    size_t n;
+};
+
 struct load_errors {
     struct load_error *at;
     size_t n;
@@ -88,6 +99,7 @@ struct loading {
     struct child child;
     struct loaded results[LOADED__COUNT];
     struct load_errors errors;
+    struct crl_lists lists;
     bool stopped[LOADED__COUNT]; /* an error stops this kind */
     bool running, again, ready;
     int status;                  /* of its process */
@@ -138,6 +150,9 @@ struct parent {
     size_t n_children;
     struct loaded loaded[LOADED__COUNT]; /* in force */
     struct load_errors load_errors;      /* of the last load, for status */
+    struct crl_lists lists;              /* in force: lists.c */
+    ev_timer lists_timer;
+    int64_t lists_said_s;                /* when the log last heard of old ones */
     struct load_errors reload_errors;    /* of the last reload */
     struct loading loading;
     struct reload reload;

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/folders.h"
+#include "gatewayd/parent/lists.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/parent/logins.h"
 #include "gatewayd/parent/notify.h"
@@ -93,6 +94,7 @@ static void end_further(struct parent *parent)
         end_role(parent, PROCESS_KEY);
         end_role(parent, PROCESS_SPAWN);
         end_role(parent, PROCESS_DIRECTORY);
+        end_role(parent, PROCESS_FETCH);
         children_tell(parent, PROCESS_DECIDE, MESSAGE_DRAIN, &drain, -1);
         wait_ms(parent, END_DECIDE_MS);
         break;
@@ -197,8 +199,8 @@ static bool open_everything(struct parent *parent, uint32_t n_edges, struct erro
 
 static void start_processes(struct parent *parent, uint32_t n_edges)
 {
-    static const enum process_role first[] = {PROCESS_SPAWN, PROCESS_AUDIT, PROCESS_DIRECTORY,
-                                              PROCESS_DECIDE, PROCESS_KEY};
+    static const enum process_role first[] = {PROCESS_SPAWN,  PROCESS_AUDIT, PROCESS_DIRECTORY,
+                                              PROCESS_DECIDE, PROCESS_KEY,   PROCESS_FETCH};
 
     children_plan(parent, n_edges);
     for (size_t i = 0; i < ARRAY_LEN(first); i++)
@@ -228,6 +230,7 @@ int parent_main(const char *config_path, struct config *config)
     loading_init(parent);
     reload_init(parent);
     watches_init(parent);
+    lists_init(parent);
     if (!open_everything(parent, n_edges, &err)) {
         log_error("start_failed", &err, "%s", "");
         return 1;

@@ -13,6 +13,7 @@
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/parent/watches.h"
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/start_check.h"
 
 enum { APPLY_DEADLINE_S = 10 };
@@ -151,6 +152,7 @@ static void apply(struct parent *parent)
     struct reload *reload = &parent->reload;
     struct config *before = parent->config;
     struct child *spawn = children_find(parent, PROCESS_SPAWN, 0);
+    struct child *fetch = children_find(parent, PROCESS_FETCH, 0);
 
     parent->config = reload->candidate;
     reload->candidate = before;
@@ -163,6 +165,10 @@ static void apply(struct parent *parent)
     if (children_needs_spawn(parent->config) && !spawn->wanted) {
         spawn->wanted = true;
         child_start(spawn);
+    }
+    if (fetched_is_needed(parent->config) && !fetch->wanted) {
+        fetch->wanted = true;
+        child_start(fetch);
     }
     wait_for_all(parent);
 }

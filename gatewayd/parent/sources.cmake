@@ -1,3 +1,3 @@
 list(APPEND GATEWAYD_SOURCES parent/proc.c parent/children.c parent/messages.c parent/handover.c
-    parent/folders.c parent/sockets.c parent/privilege.c parent/loading.c parent/reload.c
+    parent/folders.c parent/sockets.c parent/privilege.c parent/lists.c parent/loading.c parent/reload.c
     parent/logins.c parent/proc_files.c parent/status.c parent/notify.c parent/watches.c)

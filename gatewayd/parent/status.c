@@ -8,10 +8,11 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/lists.h"
 
 #include <jansson.h>
 
-enum { ERRORS_SHOWN = 50 };
+enum { ERRORS_SHOWN = 50, LISTS_SHOWN = 100 };
 
 void status_reply(struct parent *parent, uint64_t cookie, enum reason reason, struct bytes text)
 {
@@ -96,6 +97,36 @@ static json_t *errors_json(const struct load_errors *errors)
     return list;
 }
 
+/* Old ones first. */
+static json_t *lists_json(const struct parent *parent, json_t *warnings)
+{
+    json_t *list = json_array();
+    int64_t now_s = clock_realtime_s();
+
+    for (int old = 1; old >= 0; old--)
+        for (size_t i = 0; i < parent->lists.n; i++) {
+            const struct crl_list *crl = &parent->lists.at[i];
+            json_t *json;
+
+            if (lists_is_old(parent, crl, now_s) != (old == 1) ||
+                json_array_size(list) == LISTS_SHOWN)
+                continue;
+            json = json_pack("{s:s,s:I,s:I,s:I,s:I}", "ca", crl->ca, "age_s",
+                             (json_int_t)(now_s - crl->this_update_s), "left_s",
+                             (json_int_t)(crl->next_update_s - now_s), "this_update_s",
+                             (json_int_t)crl->this_update_s, "next_update_s",
+                             (json_int_t)crl->next_update_s);
+            (void)json_object_set_new(json, "issuer", text_json(crl->issuer));
+            (void)json_array_append_new(list, json);
+            if (old == 1)
+                (void)json_array_append_new(
+                    warnings,
+                    json_sprintf("ca %s: the revocation list of %s is past its nextUpdate", crl->ca,
+                                 crl->issuer));
+        }
+    return list;
+}
+
 void status_answer(struct parent *parent, uint64_t cookie)
 {
     const struct loaded *policy = &parent->loaded[LOADED_POLICY];
@@ -106,8 +137,15 @@ void status_answer(struct parent *parent, uint64_t cookie)
                   "reload_errors", errors_json(&parent->reload_errors), "config", "generation",
                   (json_int_t)parent->generation, "reloaded_ms", (json_int_t)parent->reloaded_ms,
                   "draining", parent->draining, "logins", (int)parent->n_logins);
-    AUTO(char_freep) char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    AUTO(char_freep) char *text = NULL;
 
+    if (json) {
+        json_t *warnings = json_array();
+
+        (void)json_object_set_new(json, "crls", lists_json(parent, warnings));
+        (void)json_object_set_new(json, "warnings", warnings);
+        text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    }
     if (text && strlen(text) < MESSAGE_MAX - 1024)
         status_reply(parent, cookie, REASON_OK, bytes_of(text));
     else

@@ -10,6 +10,7 @@
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/loading.h"
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -73,14 +74,26 @@ static void add_crl(struct watches *watches, const char *path)
         add_file(watches, path, USE_LOAD);
 }
 
+/* What fetch brings makes trust data new like any other file. */
+static void add_fetched(struct watches *watches, const struct config *config)
+{
+    char dir[PATH_MAX];
+
+    (void)snprintf(dir, sizeof(dir), "%s/crl", config->gateway->state_dir);
+    if (fetched_is_needed(config))
+        add(watches, dir, NULL, USE_LOAD);
+}
+
 static void add_all(struct watches *watches, const struct config *config)
 {
     for (size_t i = 0; i < config->n_ca; i++) {
         add_file(watches, config->ca[i].anchors, USE_LOAD);
         add_file(watches, config->ca[i].intermediates, USE_LOAD);
         for (size_t k = 0; k < config->ca[i].crls.n; k++)
-            add_crl(watches, config->ca[i].crls.at[k]);
+            if (!fetched_is_word(config->ca[i].crls.at[k]))
+                add_crl(watches, config->ca[i].crls.at[k]);
     }
+    add_fetched(watches, config);
     add(watches, config->policy->directory, NULL, USE_LOAD);
     for (size_t i = 0; i < config->n_directory; i++)
         for (size_t k = 0; k < config->directory[i].uri.n; k++)

@@ -10,6 +10,7 @@
 enum file_guard {
     FILE_GUARD_TRUSTED, /* not writable by others, in no directory that is */
     FILE_GUARD_SECRET,  /* nor readable by others */
+    FILE_GUARD_SIGNED,  /* whoever may write it: its signature says what it is worth */
 };
 
 /*

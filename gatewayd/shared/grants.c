@@ -4,8 +4,10 @@
  */
 #include "gatewayd/shared/grants.h"
 
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/files.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -130,6 +132,47 @@ static void give_crl(struct giving *giving, const struct config_ca *ca, const ch
         give_files_in(giving, &ca->place, FILE_CRL, path, suffixes[i], index);
 }
 
+static void give_fetched_file(struct giving *giving, const struct config_ca *ca, size_t index,
+                              int dir, const char *name, enum file_kind kind)
+{
+    char path[PATH_MAX];
+    struct error err;
+    int fd;
+
+    if (!fetched_is_of(name, ca->title))
+        return;
+    fd = file_open_in(dir, name, FILE_GUARD_SIGNED, &err);
+    if (fd < 0)
+        return; /* it has just been replaced: the watch on the directory sees that too */
+    (void)snprintf(path, sizeof(path), "%s/crl/%s", giving->config->gateway->state_dir, name);
+    give(giving, kind, path, index, fd);
+}
+
+/* What fetch has brought for a ca section. Before its first start there is no directory. */
+static void give_fetched(struct giving *giving, const struct config_ca *ca, size_t index)
+{
+    static const struct {
+        enum file_kind kind;
+        const char *suffix;
+    } kinds[] = {{FILE_CRL_ISSUERS, ".pem"}, {FILE_CRL, ".crl"}};
+    char path[PATH_MAX];
+    int dir;
+
+    if (!fetched_ca_has_lists(ca))
+        return;
+    (void)snprintf(path, sizeof(path), "%s/crl", giving->config->gateway->state_dir);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    for (size_t i = 0; dir >= 0 && i < ARRAY_LEN(kinds); i++) {
+        char **names = file_names_in(dir, kinds[i].suffix, NULL);
+
+        for (size_t k = 0; names && names[k]; k++)
+            give_fetched_file(giving, ca, index, dir, names[k], kinds[i].kind);
+        file_names_free(names);
+    }
+    if (dir >= 0)
+        (void)close(dir);
+}
+
 static void give_trust(struct giving *giving)
 {
     for (size_t i = 0; i < giving->config->n_ca; i++) {
@@ -138,7 +181,9 @@ static void give_trust(struct giving *giving)
         give_file(giving, &ca->place, FILE_ANCHORS, ca->anchors, ca->title, i);
         give_file(giving, &ca->place, FILE_INTERMEDIATES, ca->intermediates, ca->title, i);
         for (size_t k = 0; k < ca->crls.n; k++)
-            give_crl(giving, ca, ca->crls.at[k], i);
+            if (!fetched_is_word(ca->crls.at[k]))
+                give_crl(giving, ca, ca->crls.at[k], i);
+        give_fetched(giving, ca, i);
     }
 }
 

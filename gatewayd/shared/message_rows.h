@@ -69,7 +69,13 @@ FIELD(load_error, U32, line, "0 where lines mean nothing")
 FIELD(load_error, REASON, reason, "enum reason")
 FIELD(load_error, TEXT, detail, "")
 END_MESSAGE(LOAD_ERROR)
-MESSAGE(TRUST, trust, PARENT, ANY, 1) /* to edges and decide */
+MESSAGE(LOAD_LIST, load_list, LOAD, PARENT, 0) /* a revocation list of the trust data, for status and alarms */
+FIELD(load_list, TEXT, ca_name, "title of the ca section")
+FIELD(load_list, TEXT, issuer, "name of its issuer, RFC 2253")
+FIELD(load_list, I64, this_update_s, "")
+FIELD(load_list, I64, next_update_s, "")
+END_MESSAGE(LOAD_LIST)
+MESSAGE(TRUST, trust, PARENT, ANY, 1) /* to edges, decide and fetch */
 FIELD(trust, U32, generation, "counts sets of trust data; the first is 1")
 FIELD(trust, HASH, version, "SHA-256 of the octets")
 END_MESSAGE(TRUST)
@@ -90,6 +96,24 @@ FIELD(signature, U64, cookie, "of the SIGN")
 FIELD(signature, REASON, reason, "OK or why there is none")
 FIELD(signature, BYTES, signature, "")
 END_MESSAGE(SIGNATURE)
+
+/* --- edge and fetch --------------------------------------------------------------------------- */
+MESSAGE(WANTED, wanted, EDGE, FETCH, 0) /* a chain for which a revocation list is missing */
+FIELD(wanted, TEXT, ca_name, "title of the ca section that it ends in")
+FIELD(wanted, BYTES, chain, "the presented DER certificates one behind the other, the leaf first")
+END_MESSAGE(WANTED)
+MESSAGE(STATUS_ASK, status_ask, EDGE, FETCH, 0) /* is the leaf revoked? */
+FIELD(status_ask, U64, cookie, "comes back in the answer")
+FIELD(status_ask, TEXT, ca_name, "title of the ca section that the chain ends in")
+FIELD(status_ask, BYTES, chain, "the presented DER certificates one behind the other, the leaf first")
+END_MESSAGE(STATUS_ASK)
+MESSAGE(STATUS, status, FETCH, EDGE, 0)
+FIELD(status, U64, cookie, "of the STATUS_ASK")
+FIELD(status, U32, reason, "OK, CERT_REVOKED, OCSP_UNKNOWN or OCSP_UNAVAILABLE")
+FIELD(status, I64, this_update_s, "of the answer; 0: there is none")
+FIELD(status, I64, until_s, "when to ask again")
+FIELD(status, TEXT, detail, "what the responder said, or why there is no answer")
+END_MESSAGE(STATUS)
 
 /* --- edge and decide -------------------------------------------------------------------------- */
 MESSAGE(OPEN, open, EDGE, DECIDE, 0) /* the immutable result of the handshake: who is there */
@@ -114,6 +138,8 @@ FIELD(open, U8, revocation, "enum revocation_state")
 FIELD(open, I64, crl_this_update_s, "oldest thisUpdate of the lists used; 0 none")
 FIELD(open, I64, crl_valid_until_s, "when the first of them reaches nextUpdate + grace; INT64_MAX none")
 FIELD(open, BYTES, leaf, "DER of the client's certificate")
+FIELD(open, U32, chain_reason, "OK, or why the chain is denied that the handshake let through (OCSP)")
+FIELD(open, TEXT, chain_detail, "which certificate failed which check")
 FIELD(open, U32, tls_version, "0x0304 or 0x0303 (RFC 8446 4.2.1)")
 FIELD(open, ADDRESS, via_proxy, "the proxy that has told the source by a PROXY header; unknown: none")
 FIELD(open, TEXT, tls_group, "of the key exchange; this and the next three are empty where no upstream asks for them")

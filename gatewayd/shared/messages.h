@@ -56,6 +56,8 @@ enum file_kind {
     /* key: its private key, PEM; name = service title, index = index of the upstream_tls section */
     FILE_UPSTREAM_KEY,
     FILE_TRUST_IN_FORCE, /* load: the trust data that were put in force last */
+    FILE_CRL_DIR,      /* fetch: state_dir/crl */
+    FILE_CRL_ISSUERS,  /* load: certificates that fetch has found above lists; name = path, index = ca index */
     FILE__COUNT
 };
 

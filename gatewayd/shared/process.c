@@ -25,6 +25,10 @@ static const struct process processes[] = {
                        .user_suffix = "-audit",
                        .sandboxed = true,
                        .permanent = true},
+    [PROCESS_FETCH] = {.name = "fetch",
+                       .user_suffix = "-fetch",
+                       .sandboxed = true,
+                       .permanent = true},
 };
 _Static_assert(ARRAY_LEN(processes) == PROCESS__COUNT, "one row per process");
 

@@ -14,6 +14,7 @@ enum process_role {
     PROCESS_DECIDE,
     PROCESS_DIRECTORY,
     PROCESS_AUDIT,
+    PROCESS_FETCH,
     PROCESS__COUNT
 };
 

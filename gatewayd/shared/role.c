@@ -272,8 +272,9 @@ static bool close_sandbox(struct role *role, struct error *err)
     if (!process->sandboxed)
         return true;
     if (geteuid() == 0) {
-        /* directory resolves names: its root has copies of what the resolver reads. */
-        const char *root = role->id == PROCESS_DIRECTORY ? "resolver" : "empty";
+        /* These resolve names: their root has copies of what the resolver reads. */
+        const char *root =
+            role->id == PROCESS_DIRECTORY || role->id == PROCESS_FETCH ? "resolver" : "empty";
 
         (void)snprintf(user, sizeof(user), "%s%s", prefix, process->user_suffix);
         (void)snprintf(empty_dir, sizeof(empty_dir), "%s/%s", role->config->gateway->run_dir, root);

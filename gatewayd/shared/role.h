@@ -63,4 +63,4 @@ void role_die(struct role *role, const struct error *why) __attribute__((noretur
 
 /* The roles: each is defined in the proc.c of its folder, and listed in main.c. */
 extern const struct role_calls spawn_role, load_role, edge_role, key_role, decide_role,
-    directory_role, audit_role;
+    directory_role, fetch_role, audit_role;

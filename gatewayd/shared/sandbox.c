@@ -151,7 +151,7 @@ static bool allow_own_directories(int ruleset, uint64_t max_files, struct error 
     return true;
 }
 
-/* What name resolution reads: all of the root that is left to the directory process. */
+/* What name resolution reads: all of the root that is left to directory and fetch. */
 static bool allow_root(int ruleset, struct error *err)
 {
     int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -168,7 +168,8 @@ static bool allow_root(int ruleset, struct error *err)
 static bool close_file_system(const struct sandbox *sandbox, struct error *err)
 {
     struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_RIGHTS};
-    bool directories = sandbox->role == PROCESS_AUDIT || sandbox->role == PROCESS_DIRECTORY;
+    bool resolves = sandbox->role == PROCESS_DIRECTORY || sandbox->role == PROCESS_FETCH;
+    bool directories = sandbox->role == PROCESS_AUDIT || resolves;
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
     bool good;
 
@@ -177,7 +178,7 @@ static bool close_file_system(const struct sandbox *sandbox, struct error *err)
     if (ruleset < 0)
         return err_set(err, REASON_SYSTEM, "landlock: %m");
     good = (!directories || allow_own_directories(ruleset, sandbox->max_files, err)) &&
-           (sandbox->role != PROCESS_DIRECTORY || allow_root(ruleset, err));
+           (!resolves || allow_root(ruleset, err));
     if (good && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         good = err_set(err, REASON_SYSTEM, "landlock: %m");
     (void)close(ruleset);
@@ -192,7 +193,8 @@ static bool close_file_system(const struct sandbox *sandbox, struct error *err)
 #define C         (1u << PROCESS_DECIDE)
 #define D         (1u << PROCESS_DIRECTORY)
 #define A         (1u << PROCESS_AUDIT)
-#define ALL       (L | E | K | C | D | A)
+#define F         (1u << PROCESS_FETCH)
+#define ALL       (L | E | K | C | D | A | F)
 #define SANITIZER (SANDBOX_WITH_SANITIZER ? ALL : 0u)
 
 enum condition { ANY, NO_EXEC, NOT_CWD };

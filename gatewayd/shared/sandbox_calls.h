@@ -4,7 +4,7 @@
  * twice, so it has no include guard.
  *
  * CALL(name, processes, condition)
- *   processes  letters: L load, E edge, K key, C decide, D directory, A audit; ALL of them; and
+ *   processes  letters: L load, E edge, K key, C decide, D directory, A audit, F fetch; ALL of them; and
  *              SANITIZER, which is all of them in builds with AddressSanitizer and else nobody
  *   condition  ANY; NO_EXEC: the protection in the third argument has no PROT_EXEC;
  *              NOT_CWD: the first argument is a descriptor and not AT_FDCWD
@@ -75,48 +75,48 @@ CALL(exit_group, ALL, ANY)
 /* Connections. */
 CALL(accept4, E | C, ANY)
 CALL(accept, E | C, ANY)
-CALL(ioctl, E | D, ANY)
-CALL(socket, C | D, ANY)
-CALL(connect, C | D, ANY)
-CALL(bind, C | D, ANY)
+CALL(ioctl, E | D | F, ANY)
+CALL(socket, C | D | F, ANY)
+CALL(connect, C | D | F, ANY)
+CALL(bind, C | D | F, ANY)
 CALL(listen, C, ANY)
 CALL(fchdir, C | D, ANY)
 
 /* Descriptors of files and directories that the parent has opened. */
-CALL(pread64, L | C | D | A, ANY)
+CALL(pread64, L | C | D | A | F, ANY)
 CALL(pwrite64, C | D | A, ANY)
-CALL(fdatasync, C | D | A, ANY)
+CALL(fdatasync, C | D | A | F, ANY)
 CALL(fsync, C | D | A, ANY)
-CALL(getdents64, D | A, ANY)
+CALL(getdents64, D | A | F, ANY)
 CALL(openat, A, NOT_CWD)
-CALL(openat, D, ANY) /* name resolution reads /etc of its own root */
-CALL(renameat, D | A, NOT_CWD)
+CALL(openat, D | F, ANY) /* name resolution reads /etc of its own root */
+CALL(renameat, D | A | F, NOT_CWD)
 CALL(renameat2, D | A, NOT_CWD)
-CALL(unlinkat, D | A, NOT_CWD)
+CALL(unlinkat, D | A | F, NOT_CWD)
 CALL(linkat, D | A, NOT_CWD)
-CALL(fchmod, D | A, ANY)
+CALL(fchmod, D | A | F, ANY)
 CALL(fchown, D | A, ANY)
 CALL(fallocate, D | A, ANY)
-CALL(fstatfs, D | A, ANY)
+CALL(fstatfs, D | A | F, ANY)
 CALL(flock, D | A, ANY)
 
 /* libldap, GnuTLS and the resolver. */
-CALL(newfstatat, D, ANY)
-CALL(access, D, ANY)
-CALL(faccessat2, D, ANY)
-CALL(readlink, D, ANY)
-CALL(readlinkat, D, ANY)
-CALL(statx, D, ANY)
-CALL(sendmmsg, D, ANY)
-CALL(recvmmsg, D, ANY)
-CALL(select, D, ANY)
-CALL(pselect6, D, ANY)
-CALL(uname, D | A, ANY)
-CALL(getrusage, D, ANY)
-CALL(getrlimit, D, ANY)
-CALL(prlimit64, D, ANY)
-CALL(pipe2, D, ANY)
-CALL(getcwd, D, ANY)
+CALL(newfstatat, D | F, ANY)
+CALL(access, D | F, ANY)
+CALL(faccessat2, D | F, ANY)
+CALL(readlink, D | F, ANY)
+CALL(readlinkat, D | F, ANY)
+CALL(statx, D | F, ANY)
+CALL(sendmmsg, D | F, ANY)
+CALL(recvmmsg, D | F, ANY)
+CALL(select, D | F, ANY)
+CALL(pselect6, D | F, ANY)
+CALL(uname, D | A | F, ANY)
+CALL(getrusage, D | F, ANY)
+CALL(getrlimit, D | F, ANY)
+CALL(prlimit64, D | F, ANY)
+CALL(pipe2, D | F, ANY)
+CALL(getcwd, D | F, ANY)
 
 /* The sanitizers read /proc and use a stack of their own for signals. */
 CALL(openat, SANITIZER, ANY)

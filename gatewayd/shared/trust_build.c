@@ -6,6 +6,7 @@
 
 #include "gatewayd/shared/config_ca.h"
 #include "gatewayd/shared/crl_build.h"
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -26,8 +27,10 @@ struct trust_build {
     const struct trust *in_force;
 };
 
+/* What fetch has brought may be anything: it costs itself, not the set. */
 static void found(struct trust_build *build, const char *file, bool stops, const struct error *err)
 {
+    stops = stops && !fetched_is_file(build->config, file);
     build->stopped = build->stopped || stops;
     build->errors->found(build->errors->context, file, stops, err);
 }

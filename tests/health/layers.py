@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-ROLES = ("parent", "spawn", "load", "edge", "key", "decide", "directory", "audit")
+ROLES = ("parent", "spawn", "load", "edge", "key", "decide", "directory", "fetch", "audit")
 
 # A room and what it may include besides itself. ldap is two rooms: replica (pure) and directory (libldap).
 ALLOWED = {
@@ -29,6 +29,7 @@ ALLOWED = {
     "gatewayd/key": {"common", "gatewayd/shared"},
     "gatewayd/decide": {"common", "gatewayd/shared", "policy", "replica"},
     "gatewayd/directory": {"common", "gatewayd/shared", "replica", "ldap-directory"},
+    "gatewayd/fetch": {"common", "gatewayd/shared", "ldap-directory"},
     "gatewayd/audit": {"common", "gatewayd/shared"},
     # The command line runs the real thing offline: everything but the rooms that are only processes.
     "cli": {"common", "policy", "replica", "ldap-directory", "gatewayd/shared", "gatewayd/decide"},
@@ -52,7 +53,7 @@ LINKS = {
 # Which system headers betray a dependency that a room must not have.
 FOREIGN = {
     "openssl/": {"gatewayd/shared", "gatewayd/load", "gatewayd/edge", "gatewayd/key", "gatewayd/decide",
-                 "gatewayd/audit", "cli", "tests"},
+                 "gatewayd/audit", "gatewayd/fetch", "cli", "tests"},
     "ldap.h": {"ldap-directory", "tests"},
     "lber.h": {"ldap-directory", "tests"},
     "confuse.h": {"policy", "gatewayd/shared", "cli", "tests"},

@@ -32,7 +32,7 @@ trap 'exit 130' INT TERM HUP
 private_etc() {
     local role
     mkdir "$DIR/etc" && cp -a /etc/. "$DIR/etc/" && mount --bind "$DIR/etc" /etc || die "cannot mount: CAP_SYS_ADMIN is needed"
-    for role in load edge key decide directory audit; do
+    for role in load edge key decide directory fetch audit; do
         useradd --system --user-group --no-create-home --shell /usr/sbin/nologin "gatewayd-$role" || exit 2
     done
 }

@@ -3,11 +3,14 @@
 # what one holds another cannot read. What spawn starts has none of that.
 . "$(dirname "$0")/lib.sh"
 promise "each process is alone with what it holds"
+# The process fetch is there when there is something to fetch.
+eval "$(declare -f house_config | sed '1s/house_config/house_config_alone/')"
+house_config() { house_config_alone | sed 's,crls       = {"/etc/gatewayd/crl/"},crls       = {"/etc/gatewayd/crl/"\, "http://127.0.0.1:9/users.crl"},'; }
 house_up
 status() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/status"; }
 
 seen=''
-for role in 'edge 0' 'edge 1' key decide directory audit; do
+for role in 'edge 0' 'edge 1' key decide directory fetch audit; do
     # shellcheck disable=SC2086 # role and slot
     pid=$(gw_pids $role)
     [ -n "$pid" ] || {
@@ -25,7 +28,7 @@ for role in 'edge 0' 'edge 1' key decide directory audit; do
     expect "$role: no supplementary groups" '^0$'
     OUT=$(find "/proc/$pid/root/" -mindepth 1 2>&1)
     # Name resolution reads these; no other process resolves names.
-    [ "$role" != directory ] || OUT=$(printf '%s\n' "$OUT" | grep -vE '/root/etc(/(services|nsswitch.conf|resolv.conf|hosts|host.conf|gai.conf))?$')
+    case $role in directory | fetch) false ;; esac || OUT=$(printf '%s\n' "$OUT" | grep -vE '/root/etc(/(services|nsswitch.conf|resolv.conf|hosts|host.conf|gai.conf))?$')
     if [ -n "$OUT" ]; then bad "$role: its root is not empty: $OUT"; else good "$role: an empty root"; fi
     OUT=$(grep -E 'Max core file size' "/proc/$pid/limits")
     expect "$role: leaves no core" 'size +0 +0'
@@ -40,7 +43,7 @@ refute "the parent has not all capabilities" "^$(status $$ CapEff)\$"
 # Files, asked as the users of the processes: what they could open if nothing but permissions stopped them.
 may_read() { setpriv --reuid="gatewayd-$1" --regid="gatewayd-$1" --clear-groups cat "$2" >/dev/null 2>&1; }
 log=$(printf '%s\n' "$HOUSE_AUDIT"/audit-*.jsonl | head -n 1)
-for role in edge key decide directory audit load; do
+for role in edge key decide directory fetch audit load; do
     for file in /etc/gatewayd/tls/server.key /etc/gatewayd/ldap/password "$log"; do
         [ "$role $file" != "audit $log" ] || continue # may open its own log: it appends to it
         if may_read "$role" "$file"; then bad "gatewayd-$role may read $file"; else good "gatewayd-$role may not read $file"; fi
@@ -52,11 +55,11 @@ if laptop cat "$log" >/dev/null 2>&1; then bad "an ordinary user may read the lo
 holds() { # ROLE PATTERN
     find "/proc/$(gw_pids "$1" | head -n 1)/fd" -printf '%l\n' 2>/dev/null | grep -E "$2"
 }
-for role in edge key decide directory; do
+for role in edge key decide directory fetch; do
     OUT=$(holds "$role" 'audit-.*\.jsonl')
     refute "$role holds no descriptor of the log" 'jsonl'
 done
-for role in edge decide directory audit; do
+for role in edge decide directory fetch audit; do
     OUT=$(holds "$role" 'server\.key')
     refute "$role holds no descriptor of the key" 'server'
 done
@@ -77,7 +80,7 @@ in_memory() { # PID
     done < <(awk '$2 ~ /^rw/ && $6 !~ /^\[v/' "/proc/$1/maps") | od -An -v -tx1 | tr -d ' \n' | grep -q "$secret"
 }
 echo warm | laptop mtls connect echo.example.test >/dev/null 2>&1
-for role in 'edge 0' decide directory audit; do
+for role in 'edge 0' decide directory fetch audit; do
     # shellcheck disable=SC2086
     if in_memory "$(gw_pids $role)"; then bad "the private key is in the memory of $role"; else good "no private key in the memory of $role"; fi
 done

@@ -11,6 +11,7 @@ key       exec fork ptrace kill open open-below socket | root new-code
 load      exec fork ptrace kill open open-below socket | root new-code
 decide    exec fork ptrace kill open open-below | root new-code
 directory exec fork ptrace kill | root new-code open open-below
+fetch     exec fork ptrace kill | root new-code open open-below
 audit     exec fork ptrace kill open socket | root new-code open-below"
 
 over() { logged "try=$1 result=" || logged "process_ended process=$2 .*signal=31" || logged 'event=load_crashed'; }
@@ -47,5 +48,6 @@ run_matrix() {
 
 private_etc
 make_house
+sed -i 's/revocation = "off"/revocation = "off" ocsp = "soft"/' "$DIR/gatewayd.conf" # so that fetch is there
 run_matrix "$@"
 summary

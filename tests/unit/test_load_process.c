@@ -102,6 +102,7 @@ static void test_both(void **state)
     struct bytes octets;
     struct trust *trust;
     struct error err;
+    union message msg;
     struct world w;
 
     (void)state;
@@ -110,6 +111,10 @@ static void test_both(void **state)
     edge_world_file(w.parent_end, FILE_CRL, "/none/crl/a.crl", 0, list(&w));
     edge_world_file(w.parent_end, FILE_POLICY, "a.conf", 0, text(good_policy));
     edge_world_go(w.parent_end, 1, false);
+    edge_world_expect(w.parent_end, MESSAGE_LOAD_LIST, &msg, NULL);
+    assert_true(bytes_equal(msg.load_list.ca_name, bytes_of("users")));
+    assert_true(bytes_equal(msg.load_list.issuer, bytes_of("CN=CA")));
+    assert_true(msg.load_list.next_update_s > msg.load_list.this_update_s);
     expect_loaded(&w, LOADED_TRUST, &octets);
     assert_true(trust_decode(octets, &trust, &err));
     assert_int_equal(trust->n_cas, 1);

@@ -71,7 +71,7 @@ static const struct {
 #define ALL_ROLES(x)                                                                               \
     {                                                                                              \
         [PROCESS_LOAD] = x, [PROCESS_EDGE] = x, [PROCESS_KEY] = x, [PROCESS_DECIDE] = x,           \
-        [PROCESS_DIRECTORY] = x, [PROCESS_AUDIT] = x                                               \
+        [PROCESS_DIRECTORY] = x, [PROCESS_AUDIT] = x, [PROCESS_FETCH] = x                          \
     }
     {WRITE, ALL_ROLES(POSSIBLE)},
     {MEMFD, ALL_ROLES(POSSIBLE)},
@@ -83,6 +83,7 @@ static const struct {
       [PROCESS_KEY] = KILLED,
       [PROCESS_DECIDE] = POSSIBLE,
       [PROCESS_DIRECTORY] = POSSIBLE,
+      [PROCESS_FETCH] = POSSIBLE,
       [PROCESS_AUDIT] = KILLED}},
     {OPEN,
      {[PROCESS_LOAD] = KILLED,
@@ -90,6 +91,7 @@ static const struct {
       [PROCESS_KEY] = KILLED,
       [PROCESS_DECIDE] = KILLED,
       [PROCESS_DIRECTORY] = POSSIBLE,
+      [PROCESS_FETCH] = POSSIBLE,
       [PROCESS_AUDIT] = KILLED}},
     {OPEN_DIR,
      {[PROCESS_LOAD] = KILLED,
@@ -97,6 +99,7 @@ static const struct {
       [PROCESS_KEY] = KILLED,
       [PROCESS_DECIDE] = KILLED,
       [PROCESS_DIRECTORY] = POSSIBLE,
+      [PROCESS_FETCH] = POSSIBLE,
       [PROCESS_AUDIT] = POSSIBLE}},
 };
 

@@ -1,7 +1,8 @@
 /*
- * Writes files by way of a second name. Runs in directory, below descriptors of its own folders.
+ * Writes files by way of a second name. Runs in directory and fetch, below descriptors of their own
+ * folders.
  */
-#include "gatewayd/directory/write_aside.h"
+#include "gatewayd/shared/write_aside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_LEN_MAX = 64 }; /* our own names */
+enum { NAME_LEN_MAX = 128 }; /* our own names */
 
 static bool write_all(int fd, struct bytes octets)
 {

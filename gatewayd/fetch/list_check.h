@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * What a fetched list must be before it is written to disk. Whether and for what it is used, load
+ * says: this here keeps out what load would have to refuse, and what is older than what there is.
+ */
+#include "common/error.h"
+
+#include <openssl/x509.h>
+#include <stdint.h>
+
+enum { LIST_NUMBER_MAX = 20 }; /* octets of a CRL number (RFC 5280 5.2.3) */
+
+struct list_facts {
+    int64_t this_update_s, next_update_s; /* 0: there is no list */
+    uint8_t number[LIST_NUMBER_MAX];      /* big-endian, zeros in front */
+    bool numbered;
+};
+
+/* Form only: of one DER list, and nothing behind it. */
+bool list_read(struct bytes octets, struct list_facts *ret_facts, struct error *err) MUST_CHECK;
+/* What a list is checked against. */
+struct list_against {
+    const STACK_OF(X509) * issuers, *others; /* who may have signed it; others may be NULL */
+    const struct list_facts *before;         /* of the one that is here */
+    int64_t now_s;
+};
+
+/* Form, signature, dates, and not older than the one that is here. */
+bool list_check(struct bytes octets, const struct list_against *against,
+                struct list_facts *ret_facts, struct error *err) MUST_CHECK;

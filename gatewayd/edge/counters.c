@@ -5,6 +5,7 @@
 
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/edge/gate.h"
+#include "gatewayd/edge/known.h"
 
 enum { TEXT_MAX = 1024 }; /* octets of the JSON object; a dozen numbers */
 
@@ -32,7 +33,9 @@ static void describe(const struct edge *edge, struct writer *out)
         {"handshakes", n->handshakes},
         {"handshakes_bad", n->handshakes_bad},
         {"handshakes_now", gate_count(edge->gate)},
+        {"handshakes_waiting", turns_waiting(edge->turns)},
         {"refused", n->refused},
+        {"sources_known", known_count(edge->known)},
     };
 
     writer_text(out, "{");

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    ACCEPT_TURN = 128, /* connections accepted per turn of the loop: a full backlog drops SYNs */
+    ACCEPT_TURN = 32, /* connections accepted per turn of the loop: a full backlog drops SYNs */
     DECIDE_QUEUE_HIGH = CHANNEL_QUEUE_MAX / 2, /* messages that wait for decide: stop accepting */
     DECIDE_QUEUE_LOW = CHANNEL_QUEUE_MAX / 8,  /* go on */
 };

@@ -15,7 +15,7 @@ struct edge;
 struct turns;
 
 enum {
-    TURNS_BUDGET_US = 2000, /* then the loop looks at sockets and channels again */
+    TURNS_BUDGET_US = 1000, /* then the loop looks at sockets and channels again */
     TURNS_QUANTUM_US = 500, /* what a source may compute per round; about one step */
 };
 

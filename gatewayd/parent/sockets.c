@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 4096,   /* the kernel cuts it to net.core.somaxconn */
+    BACKLOG = 65535,  /* the kernel cuts it to net.core.somaxconn */
     LET_GO_MS = 2000, /* children of a killed parent end within some milliseconds */
 };
 

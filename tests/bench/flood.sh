@@ -33,7 +33,7 @@ attacker() { # KIND OPTIONS...
     readers | chain) set -- "$@" --cert "$CERTS/alice.pem" --key "$CERTS/alice.key" --ca "$CERTS/ca.pem" ;;
     *) set -- attack "$@" ;;
     esac
-    "$FLOOD" "$@" --port "$GW_PORT" --name echo.example.test --seconds $((SECONDS_LONG + 2)) >"/tmp/attack" 2>&1
+    "$FLOOD" "$@" --port "$GW_PORT" --name echo.example.test --seconds "$ATTACK_LONG" >"/tmp/attack" 2>&1
 }
 # beside NAME NET P99_GOAL|double KIND OPTIONS...: the good client of NET beside an attack
 beside() {
@@ -66,12 +66,13 @@ beside() {
     printf 'figure flood.%s.rate %s /s -\n' "$name" "$(awk "BEGIN {print int($(value "$(cat /tmp/attack)" opened) / $(value "$(cat /tmp/attack)" seconds))}")"
     printf 'figure flood.%s.rss_peak %s KiB -\n' "$name" $((peak - before))
     printf 'figure flood.%s.rss_kept %s KiB <=%s\n' "$name" $(($(rss) - FIRST)) $((FIRST / 10 + 2048))
-    printf 'figure flood.%s.deny_records %s - <=%s\n' "$name" $(($(denials) - records_before)) $((STRANGERS * (SECONDS_LONG + 5) + 100))
+    printf 'figure flood.%s.deny_records %s - <=%s\n' "$name" $(($(denials) - records_before)) $((STRANGERS * (ATTACK_LONG + 3) + 100))
 }
 
 good 127.0.7.0 3 >/dev/null # caches, the allocator
 printf 'figure flood.idle.rss_edges %s KiB -\n' "$(rss)"
 FIRST=$(rss)
+ATTACK_LONG=$((SECONDS_LONG + 2))
 OTHER=127.0.7.0 # where no flood comes from
 beside hello_1 $OTHER - hello --net 127.9.0.0 --sources 1 --rate 2000 --hold 3000
 beside hello_200 $OTHER - hello --net 127.9.0.0 --sources 200 --rate 2000 --hold 3000
@@ -84,7 +85,9 @@ beside silent $OTHER double silent --net 127.9.0.0 --sources 2000 --rate 2000 --
 beside slow $OTHER double slow --net 127.9.0.0 --sources 2000 --rate 4000 --hold 4000
 beside stalled $OTHER double stalled --net 127.9.0.0 --sources 2000 --rate 1500 --hold 10000
 beside churn $OTHER - silent --net 127.9.0.0 --sources 2000 --rate 8000 --hold 8000
+ATTACK_LONG=$((GARBAGE / 5000 + 2))
 beside garbage $OTHER double garbage --net 127.9.0.0 --sources 2000 --rate 5000 --hold 3000 --total "$GARBAGE"
+ATTACK_LONG=$((SECONDS_LONG + 2))
 beside readers $OTHER double readers --net 127.9.0.0 --sources 100 --hold 100
 beside chain $OTHER double chain --net 127.9.0.0 --sources 100
 exit 0

@@ -34,3 +34,10 @@ fuzz_target(hello USES mtls::gatewayd_core)
 fuzz_target(verify USES mtls::gatewayd_core)
 unit_test(load_process SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mtls::gatewayd_core)
 set_tests_properties(unit.load_process PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
+
+# Paths after the chapters of RFC 5280: certificates and lists made from lines, through the code of load and of the edges.
+add_executable(run_path_cases cases/run_path_cases.c cases/path_maker.c cases/path_keys.c
+    cases/path_certificate.c cases/path_list.c)
+target_link_libraries(run_path_cases PRIVATE house mtls::gatewayd_core)
+add_test(NAME cases.paths COMMAND run_path_cases ${PROJECT_SOURCE_DIR}/tests/cases/paths)
+set_tests_properties(cases.paths PROPERTIES LABELS cases TIMEOUT 120)

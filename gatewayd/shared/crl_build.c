@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "gatewayd/shared/crl_form.h"
 #include "gatewayd/shared/crl_serials.h"
+#include "gatewayd/shared/crl_signer.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -126,94 +127,6 @@ bool crl_build_read(struct crl_build **build, const char *file, struct bytes oct
         return add_list(*build, file, crl, err);
     X509_CRL_free(crl);
     return err_set(err, REASON_FILE_MALFORMED, "no DER revocation list");
-}
-
-/* --- signer and signature --------------------------------------------------------------------- */
-
-static bool digest_is_weak(const X509_CRL *crl)
-{
-    int digest = NID_undef;
-
-    if (!OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL))
-        return true;
-    return digest == NID_md5 || digest == NID_md4 || digest == NID_md2 || digest == NID_sha1 ||
-           digest == NID_ripemd160;
-}
-
-/* The anchor above a certificate. Dates are left out: an authority that has expired denies those
- * below it by itself, and its list still names whom it has revoked. */
-static bool find_anchor(const struct crl_build_request *request, X509 *signer,
-                        struct hash *ret_anchor)
-{
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    bool good;
-
-    if (!store || !ctx)
-        abort();
-    for (int i = 0; i < sk_X509_num(request->anchors); i++)
-        if (X509_STORE_add_cert(store, sk_X509_value(request->anchors, i)) != 1)
-            abort();
-    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
-                                          X509_V_FLAG_NO_CHECK_TIME);
-    if (X509_STORE_CTX_init(ctx, store, signer,
-                            (STACK_OF(X509) *)(uintptr_t)request->intermediates) != 1)
-        abort();
-    good = X509_verify_cert(ctx) == 1;
-    if (good) {
-        const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-        *ret_anchor = x509_key_hash(sk_X509_value(chain, sk_X509_num(chain) - 1));
-    }
-    X509_STORE_CTX_free(ctx);
-    X509_STORE_free(store);
-    ERR_clear_error();
-    return good;
-}
-
-static bool is_signed_by(const struct crl_list *list, X509 *signer, bool *ret_named)
-{
-    if (X509_NAME_cmp(X509_get_subject_name(signer), X509_CRL_get_issuer(list->crl)) != 0)
-        return false;
-    *ret_named = true;
-    return (X509_get_key_usage(signer) & KU_CRL_SIGN) != 0 &&
-           X509_CRL_verify(list->crl, X509_get0_pubkey(signer)) == 1;
-}
-
-static bool find_signer(const struct crl_build_request *request, const STACK_OF(X509) * stack,
-                        struct crl_list *list, bool *ret_named)
-{
-    for (int i = 0; i < sk_X509_num(stack); i++) {
-        X509 *signer = sk_X509_value(stack, i);
-
-        if (!is_signed_by(list, signer, ret_named) || !find_anchor(request, signer, &list->anchor))
-            continue;
-        list->signer = signer;
-        return true;
-    }
-    return false;
-}
-
-/* False: err says why the list is not used, *ret_stops whether the whole set is refused. */
-static bool check_signature(const struct crl_build_request *request, struct crl_list *list,
-                            bool *ret_stops, struct error *err)
-{
-    bool named = false;
-    char name[128];
-    bool good = find_signer(request, request->anchors, list, &named) ||
-                find_signer(request, request->intermediates, list, &named);
-
-    ERR_clear_error();
-    x509_name_text(X509_CRL_get_issuer(list->crl), name, sizeof(name));
-    *ret_stops = named;
-    if (!named)
-        return err_set(err, REASON_CERT_UNKNOWN_CA,
-                       "no anchor or intermediate of the ca section is its issuer %s", name);
-    if (!good)
-        return err_set(err, REASON_CERT_SIGNATURE, "not signed by its issuer %s", name);
-    if (digest_is_weak(list->crl))
-        return err_set(err, REASON_CERT_WEAK_KEY, "signed with a weak digest by %s", name);
-    return true;
 }
 
 /* --- which of several ------------------------------------------------------------------------- */
@@ -412,21 +325,32 @@ static void warn_of_list(const struct crl_build *build, const struct crl_build_r
         tell(request, list->file, false, &err);
 }
 
+/* By its meaning: the same name may be written in other letters. */
+static bool is_der_of(struct bytes der, const X509_NAME *name)
+{
+    const unsigned char *at = der.at;
+    X509_NAME *other = d2i_X509_NAME(NULL, &at, (long)der.len);
+    bool same = other && X509_NAME_cmp(other, name) == 0;
+
+    X509_NAME_free(other);
+    return same;
+}
+
 /* The signer is on an accepted list of its own issuer: what it signs counts no more. */
 static bool signer_is_revoked(const struct crl_build *build, const struct crl_list *list)
 {
-    struct bytes issuer = der_of_name(X509_get_issuer_name(list->signer));
+    const X509_NAME *issuer = X509_get_issuer_name(list->signer);
     struct bytes serial;
     bool revoked = false;
 
-    if (x509_serial(X509_get0_serialNumber(list->signer), &serial))
-        for (size_t i = 0; i < build->n_accepted && !revoked; i++)
-            for (size_t k = 0; k < build->accepted[i].n_revoked && !revoked; k++)
-                revoked =
-                    bytes_equal(build->accepted[i].revoked[k].issuer, issuer) &&
-                    memcmp(build->accepted[i].anchor.octets, list->anchor.octets, HASH_LEN) == 0 &&
-                    trust_revoked_has(&build->accepted[i].revoked[k], serial);
-    free((void *)issuer.at);
+    if (!x509_serial(X509_get0_serialNumber(list->signer), &serial))
+        return false;
+    for (size_t i = 0; i < build->n_accepted && !revoked; i++)
+        for (size_t k = 0; k < build->accepted[i].n_revoked && !revoked; k++)
+            revoked =
+                memcmp(build->accepted[i].anchor.octets, list->anchor.octets, HASH_LEN) == 0 &&
+                trust_revoked_has(&build->accepted[i].revoked[k], serial) &&
+                is_der_of(build->accepted[i].revoked[k].issuer, issuer);
     return revoked;
 }
 
@@ -476,7 +400,7 @@ void crl_build_check(struct crl_build *build, const struct crl_build_request *re
         struct error err;
         bool stops;
 
-        build->good[i] = check_signature(request, &build->lists[i], &stops, &err);
+        build->good[i] = crl_signer_find(request, &build->lists[i], &stops, &err);
         if (!build->good[i])
             tell(request, build->lists[i].file, stops, &err);
     }

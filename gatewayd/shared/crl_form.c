@@ -117,8 +117,9 @@ static bool read_numbers(struct crl_list *list, struct error *err)
         return err_set(err, REASON_FILE_MALFORMED, "its number");
     if (!read_number(list->crl, NID_delta_crl, &list->base, &list->delta))
         return err_set(err, REASON_FILE_MALFORMED, "the number of its base");
-    if (list->delta && !has_number)
-        return err_set(err, REASON_FILE_MALFORMED, "it is a delta list without a number");
+    /* Without one an older list could not be told from a newer one of the same second. */
+    if (!has_number)
+        return err_set(err, REASON_FILE_MALFORMED, "it has no number (RFC 5280 5.2.3)");
     return true;
 }
 

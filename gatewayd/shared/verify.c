@@ -17,11 +17,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-enum {
-    SECURITY_LEVEL =
-        2, /* RSA 2048, curves of 224 bits, SHA-256: 112 bits (SSL_CTX_set_security_level) */
-};
-
 struct verify_ca {
     const struct trust_ca *trust;
     X509_STORE *store;
@@ -132,7 +127,7 @@ static bool make_ca(struct verify_ca *ca, const struct trust_ca *trust, struct e
     /* An anchor may be an intermediate: trusted by itself, whatever stands above it. */
     (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
                                                  X509_V_FLAG_X509_STRICT);
-    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+    X509_VERIFY_PARAM_set_auth_level(param, VERIFY_SECURITY_LEVEL);
     /* OpenSSL counts the intermediates only. */
     X509_VERIFY_PARAM_set_depth(param, (int)trust->max_depth - 1);
     ca->policies = trust->n_policies > 0;
@@ -235,14 +230,12 @@ static int64_t later(int64_t time_s, uint32_t by_s)
     return time_s > INT64_MAX - by_s ? INT64_MAX : time_s + by_s;
 }
 
-static bool check_revocation(const struct verify_ca *ca, STACK_OF(X509) * chain, int depth,
-                             const struct verify_request *request, struct verify_result *result)
+static bool check_revocation(const struct verify_ca *ca, X509 *certificate, int depth,
+                             const struct revocation_question *question,
+                             struct verify_result *result)
 {
-    X509 *certificate = sk_X509_value(chain, depth);
-    const struct hash anchor = x509_key_hash(sk_X509_value(chain, sk_X509_num(chain) - 1));
     bool require = ca->trust->revocation == CONFIG_REVOCATION_REQUIRE;
-    struct revocation_answer answer = revocation_ask(ca->revocation, certificate, &anchor,
-                                                     request->now_s, ca->trust->crl_grace_s);
+    struct revocation_answer answer = revocation_ask(ca->revocation, certificate, question);
     int64_t until_s = later(answer.next_update_s, ca->trust->crl_grace_s);
 
     if (answer.reason == REASON_CERT_REVOKED || (answer.reason != REASON_OK && require))
@@ -255,6 +248,21 @@ static bool check_revocation(const struct verify_ca *ca, STACK_OF(X509) * chain,
         result->crl_this_update_s = answer.this_update_s;
     if (require && until_s < result->crl_valid_until_s)
         result->crl_valid_until_s = until_s;
+    return true;
+}
+
+/* The last one is the anchor: trusted by configuration. Those above explain those below. */
+static bool check_revocations(const struct verify_ca *ca, STACK_OF(X509) * chain, int64_t now_s,
+                              struct verify_result *result)
+{
+    int last = sk_X509_num(chain) - 1;
+    struct revocation_question question = {.anchor = x509_key_hash(sk_X509_value(chain, last)),
+                                           .now_s = now_s,
+                                           .grace_s = ca->trust->crl_grace_s};
+
+    for (int i = last - 1; i >= 0; i--)
+        if (!check_revocation(ca, sk_X509_value(chain, i), i, &question, result))
+            return false;
     return true;
 }
 
@@ -288,11 +296,7 @@ static bool check_chain(const struct verify_ca *ca, STACK_OF(X509) * chain,
     result->revocation = revocation ? REVOCATION_GOOD : REVOCATION_NOT_CHECKED;
     if (!collect_dates(chain, result) || !check_rules(ca, chain, request, result))
         return false;
-    /* The last one is the anchor: trusted by configuration. Those above explain those below. */
-    for (int i = sk_X509_num(chain) - 2; revocation && i >= 0; i--)
-        if (!check_revocation(ca, chain, i, request, result))
-            return false;
-    return true;
+    return !revocation || check_revocations(ca, chain, request->now_s, result);
 }
 
 /* --- one ca section, then all of them --------------------------------------------------------- */
@@ -334,12 +338,49 @@ static int tolerate(int good, X509_STORE_CTX *ctx)
     }
 }
 
-static void say_why(X509_STORE_CTX *ctx, struct verify_result *result)
+/* OpenSSL calls an authority whose extensions it cannot read no issuer at all. */
+static bool blame_malformed(X509 *leaf, const STACK_OF(X509) * presented,
+                            struct verify_result *result)
 {
-    int code = X509_STORE_CTX_get_error(ctx);
+    bool leaf_is_first = sk_X509_num(presented) > 0 && sk_X509_value(presented, 0) == leaf;
 
-    (void)refuse(result, verify_reason(code), X509_STORE_CTX_get_error_depth(ctx),
-                 X509_STORE_CTX_get_current_cert(ctx), X509_verify_cert_error_string(code));
+    if (X509_get_extension_flags(leaf) & EXFLAG_INVALID)
+        return !refuse(result, REASON_CERT_EXTENSION, 0, leaf, EXTENSION_IS_WRONG);
+    for (int i = leaf_is_first ? 1 : 0; i < sk_X509_num(presented); i++) {
+        X509 *certificate = sk_X509_value(presented, i);
+
+        if (X509_get_extension_flags(certificate) & EXFLAG_INVALID)
+            return !refuse(result, REASON_CERT_EXTENSION, leaf_is_first ? i : i + 1, certificate,
+                           EXTENSION_IS_WRONG);
+    }
+    return false;
+}
+
+/* ... and no authority at all one whose key usage does not let it sign certificates. */
+static bool blame_usage(X509 *certificate, int depth, struct verify_result *result)
+{
+    if (depth == 0)
+        return !refuse(result, REASON_CERT_KEY_USAGE, depth, certificate,
+                       "it may sign certificates but is no CA certificate");
+    if (!(X509_get_extension_flags(certificate) & EXFLAG_CA) ||
+        (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN))
+        return false;
+    return !refuse(result, REASON_CERT_KEY_USAGE, depth, certificate,
+                   "its key usage lacks keyCertSign");
+}
+
+static void say_why(X509_STORE_CTX *ctx, X509 *leaf, const STACK_OF(X509) * presented,
+                    struct verify_result *result)
+{
+    int code = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
+
+    if (verify_reason(code) == REASON_CERT_UNKNOWN_CA && blame_malformed(leaf, presented, result))
+        return;
+    if (code == X509_V_ERR_INVALID_CA && X509_STORE_CTX_get_current_cert(ctx) &&
+        blame_usage(X509_STORE_CTX_get_current_cert(ctx), depth, result))
+        return;
+    (void)refuse(result, verify_reason(code), depth, X509_STORE_CTX_get_current_cert(ctx),
+                 X509_verify_cert_error_string(code));
 }
 
 static void try_ca(const struct verify_ca *ca, const struct verify_request *request, X509 *leaf,
@@ -359,7 +400,7 @@ static void try_ca(const struct verify_ca *ca, const struct verify_request *requ
         (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_POLICY_CHECK);
     X509_STORE_CTX_set_verify_cb(ctx, tolerate);
     if (X509_verify_cert(ctx) != 1)
-        say_why(ctx, result);
+        say_why(ctx, leaf, presented, result);
     else
         (void)check_chain(ca, X509_STORE_CTX_get0_chain(ctx), request, result);
     X509_STORE_CTX_free(ctx);

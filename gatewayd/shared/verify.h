@@ -9,7 +9,9 @@
 #include <openssl/x509.h>
 
 enum {
-    VERIFY_CHAIN_MAX = 17,   /* certificates presented: depth 16 and the leaf */
+    VERIFY_CHAIN_MAX = 17, /* certificates presented: depth 16 and the leaf */
+    VERIFY_SECURITY_LEVEL =
+        2, /* 112 bits: RSA 2048, curves of 224, SHA-224 (SSL_CTX_set_security_level) */
     VERIFY_SUBJECT_MAX = 96, /* octets of a subject in an answer, which names it; shortened */
 };
 

@@ -30,9 +30,7 @@ struct revocation {
 struct asking {
     const struct revocation *revocation;
     X509 *certificate;
-    const struct hash *anchor;
-    int64_t now_s;
-    uint32_t grace_s;
+    const struct revocation_question *question;
     struct bytes serial;
     CRL_DIST_POINTS *points; /* of the certificate, when points_read */
     bool points_read;
@@ -190,7 +188,7 @@ static uint16_t reasons_covered(struct asking *asking, const struct list *list)
     bool direct = X509_NAME_cmp(list->issuer, issuer) == 0;
     bool is_ca = (X509_get_extension_flags(asking->certificate) & EXFLAG_CA) != 0;
 
-    if (memcmp(list->crl->anchor.octets, asking->anchor->octets, HASH_LEN) != 0 ||
+    if (memcmp(list->crl->anchor.octets, asking->question->anchor.octets, HASH_LEN) != 0 ||
         !(list->crl->scope & (is_ca ? TRUST_SCOPE_CAS : TRUST_SCOPE_USERS)) ||
         (!direct && !list->crl->indirect))
         return 0;
@@ -225,7 +223,7 @@ static void ask_list(struct asking *asking, const struct list *list)
         return;
     if (is_listed(asking, list))
         answer->reason = REASON_CERT_REVOKED;
-    if (later(crl->next_update_s, asking->grace_s) <= asking->now_s) {
+    if (later(crl->next_update_s, asking->question->grace_s) <= asking->question->now_s) {
         asking->expired |= reasons;
         return;
     }
@@ -283,13 +281,11 @@ static enum reason conclude(const struct asking *asking)
 }
 
 struct revocation_answer revocation_ask(const struct revocation *revocation, X509 *certificate,
-                                        const struct hash *anchor, int64_t now_s, uint32_t grace_s)
+                                        const struct revocation_question *question)
 {
     struct asking asking = {.revocation = revocation,
                             .certificate = certificate,
-                            .anchor = anchor,
-                            .now_s = now_s,
-                            .grace_s = grace_s,
+                            .question = question,
                             .answer = {.reason = REASON_OK, .next_update_s = INT64_MAX}};
 
     if (!x509_serial(X509_get0_serialNumber(certificate), &asking.serial)) {

@@ -21,9 +21,12 @@ struct revocation_answer {
     int64_t next_update_s; /* earliest one of those used; INT64_MAX: none */
 };
 
-/*
- * anchor: key hash of the chain's last certificate. now_s and grace_s: a list is used until
- * nextUpdate + grace_s. One that has ended still revokes those that it names.
- */
+struct revocation_question {
+    struct hash anchor; /* key hash of the chain's last certificate */
+    int64_t now_s;
+    uint32_t grace_s; /* a list is used until nextUpdate + grace_s */
+};
+
+/* A list that has ended still revokes those that it names. */
 struct revocation_answer revocation_ask(const struct revocation *revocation, X509 *certificate,
-                                        const struct hash *anchor, int64_t now_s, uint32_t grace_s);
+                                        const struct revocation_question *question);

@@ -7,17 +7,19 @@
 
 #include "common/macros.h"
 #include "gatewayd/shared/trust.h"
+#include "gatewayd/shared/verify_names.h"
 #include "gatewayd/shared/x509_facts.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
-#include <strings.h>
+#include <string.h>
 
 enum {
     RSA_BITS_MIN = 2048,
     RSA_BITS_MAX = 8192, /* verifying with more would cost milliseconds */
+    EXTENSIONS_MAX = 64, /* of one certificate; RFC 5280 has 17, and each is compared with each */
 };
 
 /* --- one certificate -------------------------------------------------------------------------- */
@@ -36,10 +38,58 @@ static const char *version_is_wrong(X509 *certificate)
     return X509_get_version(certificate) == X509_VERSION_3 ? NULL : "it is not version 3";
 }
 
+/* RFC 5280 4.1.2.5: to the second, in Z. GeneralizedTime before 2050 must be understood as well. */
+static bool time_is_wrong(const ASN1_TIME *time)
+{
+    const char *text = (const char *)ASN1_STRING_get0_data(time);
+    int len = ASN1_STRING_length(time);
+
+    if (len == 0 || text[len - 1] != 'Z')
+        return true;
+    if (ASN1_STRING_type(time) == V_ASN1_UTCTIME)
+        return len != (int)strlen("260101000000Z");
+    return len != (int)strlen("20500101000000Z");
+}
+
+static const char *times_are_wrong(X509 *certificate)
+{
+    if (time_is_wrong(X509_get0_notBefore(certificate)) ||
+        time_is_wrong(X509_get0_notAfter(certificate)))
+        return "a date of it is not in its form";
+    return NULL;
+}
+
+/* One DER element and nothing behind it: what d2i functions leave unread could mean anything. */
+static bool is_whole(X509_EXTENSION *extension)
+{
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+    const unsigned char *begin = ASN1_STRING_get0_data(value), *at = begin;
+    long len = ASN1_STRING_length(value), content_len;
+    int tag, class, flags;
+
+    flags = ASN1_get_object(&at, &content_len, &tag, &class, len);
+    return !(flags & 0x81) && at + content_len == begin + len; /* 0x80 error, 1 indefinite */
+}
+
+static bool stands_before(const X509 *certificate, int index)
+{
+    const ASN1_OBJECT *object = X509_EXTENSION_get_object(X509_get_ext(certificate, index));
+
+    return X509_get_ext_by_OBJ(certificate, object, -1) < index;
+}
+
+/* OpenSSL looks at those that it knows. */
 static const char *extensions_are_wrong(X509 *certificate)
 {
+    int n = X509_get_ext_count(certificate);
+
     if (X509_get_extension_flags(certificate) & EXFLAG_INVALID)
-        return "an extension is malformed or stands there twice";
+        return EXTENSION_IS_WRONG;
+    if (n > EXTENSIONS_MAX)
+        return "it has too many extensions";
+    for (int i = 0; i < n; i++)
+        if (!is_whole(X509_get_ext(certificate, i)) || stands_before(certificate, i))
+            return EXTENSION_IS_WRONG;
     return NULL;
 }
 
@@ -49,8 +99,8 @@ static const char *rsa_is_wrong(const EVP_PKEY *key)
     BIGNUM *exponent = NULL;
     bool good;
 
-    if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-        return "its RSA key is shorter than 2048 or longer than 8192 bits";
+    if (bits > RSA_BITS_MAX)
+        return "its RSA key is longer than 8192 bits";
     if (bits % 8 != 0)
         return "the length of its RSA key is no number of octets";
     good = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
@@ -93,6 +143,17 @@ static const char *key_is_wrong(X509 *certificate)
     }
 }
 
+/* X509_verify_cert goes by the bits of security, and 2,047 have as many as 2,048. */
+static const char *key_is_short(X509 *certificate)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+    bool is_rsa = key && (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ||
+                          EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA_PSS);
+
+    return is_rsa && EVP_PKEY_get_bits(key) < RSA_BITS_MIN ? "its RSA key is shorter than 2048 bits"
+                                                           : NULL;
+}
+
 static const char *is_authority(X509 *leaf)
 {
     return X509_get_extension_flags(leaf) & EXFLAG_CA ? "a CA certificate is no end entity" : NULL;
@@ -112,8 +173,10 @@ static const struct {
     const char *(*is_wrong)(X509 *certificate); /* NULL, or what is wrong */
 } rules[] = {
     {OF_ALL, REASON_CERT_SERIAL, serial_is_wrong},
+    {OF_ALL, REASON_CERT_MALFORMED, times_are_wrong},
     {OF_ALL, REASON_CERT_EXTENSION, extensions_are_wrong},
     {OF_ALL, REASON_CERT_VERSION, version_is_wrong},
+    {OF_ALL, REASON_CERT_WEAK_KEY, key_is_short},
     {OF_ALL, REASON_CERT_ALGORITHM, key_is_wrong},
     {OF_LEAF, REASON_CERT_IS_CA, is_authority},
     {OF_LEAF, REASON_CERT_KEY_USAGE, usage_is_wrong},
@@ -143,64 +206,6 @@ static const char *eku_lacks(const struct purpose *purpose, X509 *certificate, i
     if (eku & purpose->eku)
         return NULL;
     return depth == 0 ? purpose->leaf_lacks : purpose->authority_lacks;
-}
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-static bool ends_with(struct bytes name, struct bytes suffix)
-{
-    return name.len >= suffix.len && strncasecmp((const char *)name.at + name.len - suffix.len,
-                                                 (const char *)suffix.at, suffix.len) == 0;
-}
-
-static struct bytes dns_of(const GENERAL_NAME *name)
-{
-    struct bytes octets = {ASN1_STRING_get0_data(name->d.dNSName),
-                           (size_t)ASN1_STRING_length(name->d.dNSName)};
-
-    return octets;
-}
-
-/* "*.a.example" also means every name right below a.example, so also one that is excluded there. */
-static bool wildcard_reaches(const GENERAL_NAME *alternative, const GENERAL_SUBTREE *excluded)
-{
-    struct bytes name, tree;
-
-    if (alternative->type != GEN_DNS || excluded->base->type != GEN_DNS)
-        return false;
-    name = dns_of(alternative);
-    tree = dns_of(excluded->base);
-    return name.len > 2 && name.at[0] == '*' && name.at[1] == '.' &&
-           ends_with(tree, (struct bytes){name.at + 1, name.len - 1});
-}
-
-static bool any_wildcard_reaches(X509 *leaf, const NAME_CONSTRAINTS *constraints)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    bool reaches = false;
-
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !reaches; i++)
-        for (int k = 0; k < sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees) && !reaches; k++)
-            reaches = wildcard_reaches(sk_GENERAL_NAME_value(names, i),
-                                       sk_GENERAL_SUBTREE_value(constraints->excludedSubtrees, k));
-    GENERAL_NAMES_free(names);
-    return reaches;
-}
-
-/* X509_verify_cert compares a wildcard as if it were a label. */
-static const char *wildcard_is_wrong(X509 *leaf, X509 *authority)
-{
-    NAME_CONSTRAINTS *constraints;
-    bool reaches;
-
-    if (X509_get_ext_by_NID(authority, NID_name_constraints, -1) < 0)
-        return NULL;
-    constraints = X509_get_ext_d2i(authority, NID_name_constraints, NULL, NULL);
-    if (!constraints)
-        return "the name constraints above it are malformed";
-    reaches = any_wildcard_reaches(leaf, constraints);
-    NAME_CONSTRAINTS_free(constraints);
-    return reaches ? "its wildcard name reaches into an excluded subtree" : NULL;
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
@@ -238,22 +243,24 @@ static bool check_eku(const struct verify_rules_chain *chain, int depth,
     return true;
 }
 
+static bool check_names(const STACK_OF(X509) * chain, struct verify_rules_answer *answer)
+{
+    struct verify_names_answer names = verify_names(chain);
+
+    return names.reason == REASON_OK || refuse(answer, names.reason, names.depth, names.what);
+}
+
 /* From the top down: what is wrong with an authority explains what is wrong below it. */
 struct verify_rules_answer verify_rules(const struct verify_rules_chain *chain)
 {
     struct verify_rules_answer answer = {.reason = REASON_OK};
     int last = sk_X509_num(chain->chain) - 1;
-    X509 *leaf = sk_X509_value(chain->chain, 0);
 
     for (int i = last - 1; i >= 0; i--)
         if (!check_one(sk_X509_value(chain->chain, i), i, &answer) || !check_eku(chain, i, &answer))
             break;
-    for (int i = last; i > 0 && answer.reason == REASON_OK; i--) {
-        const char *what = wildcard_is_wrong(leaf, sk_X509_value(chain->chain, i));
-
-        if (what)
-            (void)refuse(&answer, REASON_CERT_NAME_CONSTRAINT, 0, what);
-    }
+    if (answer.reason == REASON_OK)
+        (void)check_names(chain->chain, &answer);
     ERR_clear_error();
     return answer;
 }

@@ -7,6 +7,8 @@
 
 #include <openssl/x509.h>
 
+#define EXTENSION_IS_WRONG "an extension is malformed or stands there twice"
+
 struct verify_rules_chain {
     const STACK_OF(X509) * chain; /* the leaf first, the anchor last */
     bool server;                  /* a server's: serverAuth must be there, else clientAuth */

@@ -121,11 +121,15 @@ static inline X509_CRL *pki_crl(X509 *issuer, EVP_PKEY *key, const uint64_t *ser
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *time = ASN1_TIME_new();
+    ASN1_INTEGER *number = ASN1_INTEGER_new();
 
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer));
     X509_CRL_set1_lastUpdate(crl, X509_gmtime_adj(time, this_update));
     X509_CRL_set1_nextUpdate(crl, X509_gmtime_adj(time, next_update));
+    ASN1_INTEGER_set(number, 1);
+    X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0);
+    ASN1_INTEGER_free(number);
     for (size_t i = 0; i < n; i++) {
         X509_REVOKED *entry = X509_REVOKED_new();
         ASN1_INTEGER *serial = ASN1_INTEGER_new();

@@ -185,6 +185,8 @@ static struct seen with_extension(int nid, const char *der, size_t len, int crit
 
     ASN1_OCTET_STRING_set(value, (const unsigned char *)der, (int)len);
     extension = X509_EXTENSION_create_by_NID(NULL, nid, critical, value);
+    if (nid == NID_crl_number)
+        X509_EXTENSION_free(X509_CRL_delete_ext(crl, 0)); /* pki_crl's own */
     X509_CRL_add_ext(crl, extension, -1);
     X509_CRL_sign(crl, root_key, EVP_sha256());
     octets = pki_crl_octets(crl, true);
@@ -207,8 +209,8 @@ static const struct {
      "\x02\x15\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 23, false},
     {"an unknown critical extension", NID_netscape_comment, 1, "\x16\x01x", 3, false},
     {"an unknown extension", NID_netscape_comment, 0, "\x16\x01x", 3, true},
-    {"delta without a number", NID_delta_crl, 1, "\x02\x01\x05", 3, false},
-    {"delta, not marked critical", NID_delta_crl, 0, "\x02\x01\x05", 3, false},
+    {"a number that is no number", NID_crl_number, 0, "\x05\0", 2, false},
+    {"a delta of a number that is no number", NID_delta_crl, 1, "\x05\0", 2, false},
     {"for users only", NID_issuing_distribution_point, 1, "\x30\x03\x81\x01\xff", 5, true},
     {"for CAs only", NID_issuing_distribution_point, 1, "\x30\x03\x82\x01\xff", 5, true},
     {"for both only", NID_issuing_distribution_point, 1, "\x30\x06\x81\x01\xff\x82\x01\xff", 8,

@@ -292,7 +292,9 @@ static int stranger_connects(const char *path, const struct protocol_message *re
     struct writer out = writer_new(PROTOCOL_REQUEST_MAX);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    (void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+    if (strlen(path) >= sizeof(sa.sun_path))
+        _exit(2);
+    memcpy(sa.sun_path, path, strlen(path) + 1);
     if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0)
         _exit(2);
     if (request)

@@ -43,3 +43,5 @@ struct config_place config_option_place(const struct config_loading *loading, co
 void config_check(struct config_loading *loading);
 /* Of the i-th service; config_check calls it. */
 void config_check_upstreams(struct config_loading *loading, size_t i);
+/* Its part for the sections ca. */
+void config_check_cas(struct config_loading *loading);

@@ -229,7 +229,7 @@ static const struct {
     {"self-signed", "echo.example", false, {.by_itself = true}, 0, "cert_unknown_ca"},
     {"expired", "echo.example", false, {.expired = true}, 0, "cert_expired"},
     {"for clients", "echo.example", false, {.eku = "clientAuth"}, 0, "cert_eku"},
-    {"a CA", "echo.example", false, {.ca = true}, 0, "cert_purpose"},
+    {"a CA", "echo.example", false, {.ca = true}, 0, "cert_key_usage"},
     {"TLS 1.1", "echo.example", false, {0}, TLS1_1_VERSION, ""},
     {"TLS 1.2 where our certificate is asked for", "ssh.example", false, {0}, TLS1_2_VERSION, ""},
 };

@@ -6,6 +6,7 @@
 #include "gatewayd/shared/channel.h"
 
 #include "common/clock.h"
+#include "gatewayd/shared/passing.h"
 #include "gatewayd/shared/spare_files.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -87,27 +88,7 @@ enum sent { SENT, SENT_LATER, SENT_RETRY, SENT_NEVER };
 
 static enum sent send_now(struct channel *channel, struct bytes octets, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec part = {.iov_base = (void *)octets.at, .iov_len = octets.len};
-    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t n;
-
-    if (fd >= 0) {
-        memset(&control, 0, sizeof(control));
-        msg.msg_control = control.room;
-        msg.msg_controllen = sizeof(control.room);
-        CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-        CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-        CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(fd));
-    }
-    do
-        n = sendmsg(channel->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n >= 0)
+    if (passing_send(channel->fd, octets, fd))
         return SENT;
     if (errno == EAGAIN || errno == EWOULDBLOCK)
         return SENT_LATER;
@@ -235,35 +216,6 @@ size_t channel_queued(const struct channel *channel)
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-/* The one descriptor of a message; false when there are more, or other things. */
-static bool take_descriptor(struct msghdr *msg, int *ret_fd)
-{
-    bool good = true;
-
-    *ret_fd = -1;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        size_t n;
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            good = false;
-            continue;
-        }
-        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-            if (*ret_fd < 0)
-                *ret_fd = fd;
-            else {
-                close_quietly(fd);
-                good = false;
-            }
-        }
-    }
-    return good;
-}
-
 enum received { RECEIVED, RECEIVED_NOTHING, RECEIVED_END };
 
 /*
@@ -295,7 +247,7 @@ static enum received receive(struct channel *channel, struct bytes *ret_octets, 
                       n == 0 ? "closed by the other end" : "cannot receive");
         return RECEIVED_END;
     }
-    if (!take_descriptor(&msg, &fd) || (msg.msg_flags & MSG_TRUNC) ||
+    if (!passing_take(&msg, &fd) || (msg.msg_flags & MSG_TRUNC) ||
         (fd >= 0 && (msg.msg_flags & MSG_CTRUNC))) {
         close_quietly(fd);
         break_because(channel, REASON_MSG_MALFORMED, "a message was cut short");

@@ -1,6 +1,6 @@
 list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/messages.c shared/channel.c shared/process.c shared/role.c
-    shared/sandbox.c shared/sandbox_try_none.c shared/spare_files.c
+    shared/sandbox.c shared/sandbox_try_none.c shared/spare_files.c shared/passing.c
     shared/audit_json.c shared/audit_record.c
     shared/config.c shared/config_load.c shared/config_text.c shared/config_name.c
     shared/config_option.c shared/config_check.c shared/config_check_upstream.c shared/config_value.c

@@ -56,8 +56,7 @@ static bool check_values(const struct verify_files *given, struct error *err)
 }
 
 static bool trust_of_files(struct small_config *small, const struct verify_files *given,
-                           struct findings *findings, struct config_files *files,
-                           struct error *err)
+                           struct findings *findings, struct config_files *files, struct error *err)
 {
     const char *ca_file = given->ca_file, *untrusted = given->untrusted;
     const struct option_texts *crls = &given->crls;
@@ -112,7 +111,7 @@ static int print_result(const struct ctl *ctl, const struct config *config,
         json_t *json = json_pack("{s:s,s:b,s:s,s:i}", "reason", reason_name(result->reason), "ok",
                                  good, "detail", ctl_text(result->detail), "alert", result->alert);
 
-        if (!good && result->check) {
+        if (result->check[0]) {
             json_object_set_new(json, "depth", json_integer(result->depth));
             json_object_set_new(json, "subject", json_string(result->subject));
             json_object_set_new(json, "check", json_string(result->check));
@@ -127,10 +126,11 @@ static int print_result(const struct ctl *ctl, const struct config *config,
         }
         ctl_print_json(json);
     } else if (good) {
-        (void)printf("%sok%s: ca %s, valid until %s, revocation %s%s\n", ctl_color(ctl, "green"),
+        (void)printf("%sok%s: ca %s, valid until %s, revocation %s%s%s\n", ctl_color(ctl, "green"),
                      ctl_color(ctl, "off"), config->ca[result->ca].title, end,
                      revocation_name(result->revocation),
-                     result->eku_lacks ? ", but not for client authentication" : "");
+                     result->eku_lacks ? "; not for client authentication: " : "",
+                     ctl_text(result->detail));
     } else {
         (void)printf("%sno%s: %s (%s)%s%s, TLS alert %u\n", ctl_color(ctl, "red"),
                      ctl_color(ctl, "off"), reason_text(result->reason),
@@ -187,8 +187,10 @@ int ctl_verify(struct ctl *ctl, int argc, char **argv)
     const struct option_row rows[] = {
         {"ca-file", OPTION_TEXT, &given.ca_file, "FILE", "anchors; default: the ca sections", 0},
         {"crl", OPTION_TEXTS, &given.crls, "FILE", "revocation list, then required; repeatable", 0},
-        {"untrusted", OPTION_TEXT, &given.untrusted, "FILE", "certificates that help to build a path", 0},
-        {"policy", OPTION_TEXTS, &given.policies, "OID", "required certificate policy; repeatable", 0},
+        {"untrusted", OPTION_TEXT, &given.untrusted, "FILE",
+         "certificates that help to build a path", 0},
+        {"policy", OPTION_TEXTS, &given.policies, "OID", "required certificate policy; repeatable",
+         0},
         {"eku", OPTION_TEXT, &given.eku, "HOW", "as the ca option: strict (default), warn, ...", 0},
         {"at", OPTION_TIME, &at_s, "TIME", "as if it were then", 0},
     };

@@ -32,6 +32,8 @@ fuzz_target(trust USES mtls::gatewayd_core)
 fuzz_target(certificate_verify USES mtls::gatewayd_core)
 fuzz_target(hello USES mtls::gatewayd_core)
 fuzz_target(verify USES mtls::gatewayd_core)
+fuzz_target(crl USES mtls::gatewayd_core)
+unit_test(config_ca USES mtls::gatewayd_core)
 unit_test(load_process SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mtls::gatewayd_core)
 set_tests_properties(unit.load_process PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
 

@@ -6,6 +6,7 @@
 #include "gatewayd/edge/chain.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/xalloc.h"
@@ -252,6 +253,10 @@ static struct chain *remember(struct edge *edge, const struct chain_key *key, st
                             .octets = octets,
                             .leaf_len = leaf_len};
     HASH_ADD(hh, edge->chains.table, key, sizeof(chain->key), chain);
+    /* Once for each chain as long as it is remembered: who must renew before the day comes. */
+    if (result->eku_lacks)
+        log_event(LOG_LEVEL_WARNING, "eku_lacks", "ca=%s detail=\"%s\"", chain->facts.ca,
+                  log_quoted(bytes_of(result->detail)));
     return chain;
 }
 

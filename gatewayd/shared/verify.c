@@ -174,19 +174,24 @@ const struct trust *verify_trust(const struct verify *verify)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static bool refuse(struct verify_result *result, enum reason reason, int depth, X509 *certificate,
-                   const char *what)
+static void describe(struct verify_result *result, int depth, X509 *certificate, const char *what)
 {
     result->subject[0] = '\0';
     if (certificate)
         x509_name_text(X509_get_subject_name(certificate), result->subject,
                        sizeof(result->subject));
-    result->reason = reason;
-    result->alert = verify_alert(reason);
     result->depth = depth;
     result->check = what;
     (void)snprintf(result->detail, sizeof(result->detail), "certificate %d (%s): %s", depth,
                    result->subject, what);
+}
+
+static bool refuse(struct verify_result *result, enum reason reason, int depth, X509 *certificate,
+                   const char *what)
+{
+    describe(result, depth, certificate, what);
+    result->reason = reason;
+    result->alert = verify_alert(reason);
     return false;
 }
 
@@ -282,6 +287,8 @@ static bool check_rules(const struct verify_ca *ca, STACK_OF(X509) * chain,
         return refuse(result, answer.reason, answer.depth, sk_X509_value(chain, answer.depth),
                       answer.what);
     result->eku_lacks = answer.eku_lacks;
+    if (answer.eku_lacks)
+        describe(result, answer.depth, sk_X509_value(chain, answer.depth), answer.what);
     /* It is judged again, and refused, when the time of grace is over. */
     if (answer.eku_lacks && ca->trust->eku_strict_s - 1 < result->not_after_s)
         result->not_after_s = ca->trust->eku_strict_s - 1;

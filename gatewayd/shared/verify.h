@@ -36,10 +36,11 @@ struct verify_result {
     int64_t
         crl_valid_until_s; /* when the first one used reaches nextUpdate + grace; INT64_MAX: none */
     bool eku_lacks; /* let through without clientAuth: the ca section's eku says so for now */
-    int depth;      /* of the certificate that failed: 0 the leaf */
-    char subject[VERIFY_SUBJECT_MAX]; /* its subject; clean text; "" unknown */
-    const char *check;                /* what failed; static clean text; "" with OK */
-    char detail[ERROR_DETAIL_MAX];    /* depth, subject and check in one line */
+    /* Of the certificate that failed, and of the one that lacks clientAuth: */
+    int depth;                        /* 0 the leaf */
+    char subject[VERIFY_SUBJECT_MAX]; /* clean text; "" unknown */
+    const char *check;                /* what failed; static clean text; "" nothing */
+    char detail[ERROR_DETAIL_MAX];    /* depth, subject and check in one line; "" nothing */
 };
 
 /* Borrows trust, which must outlive it. Fails on certificates that OpenSSL does not take. */

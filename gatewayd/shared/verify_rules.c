@@ -239,7 +239,11 @@ static bool check_eku(const struct verify_rules_chain *chain, int depth,
 
     if (what && chain->eku_strict)
         return refuse(answer, REASON_CERT_EKU, depth, what);
-    answer->eku_lacks = answer->eku_lacks || what;
+    if (what && !answer->eku_lacks) {
+        answer->eku_lacks = true;
+        answer->depth = depth;
+        answer->what = what;
+    }
     return true;
 }
 

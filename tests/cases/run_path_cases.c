@@ -1,7 +1,7 @@
 /*
- * Runs path cases: run_path_cases FILE.case|DIRECTORY... Each case builds certificates and
- * revocation lists from lines, gives them to the code that load and the edges run, and says what
- * must come out. `#` begins a comment; a value with spaces stands in double quotes.
+ * Runs path cases: run_path_cases [--keep DIRECTORY] FILE.case|DIRECTORY... Each case builds
+ * certificates and revocation lists from lines, gives them to the code that load and the edges run,
+ * and says what must come out. `#` begins a comment; a value with spaces stands in double quotes.
  *
  *   case TITLE             begins a case; the title names the rule
  *   section NAME A=B ...   a section of OpenSSL's extension syntax, for values that refer to one
@@ -61,7 +61,7 @@ struct heard {
 };
 
 struct run {
-    const char *file;
+    const char *file, *keep;
     char title[TITLE_MAX];
     struct path_world world;
     struct names anchors, helpers, present, lists;
@@ -331,8 +331,26 @@ static void section(struct run *run, const struct path_line *line)
     BIO_free(bio);
 }
 
+/* For a look at them: DIRECTORY/CASE.NAME.KIND in DER. */
+static void keep(const struct run *run)
+{
+    for (size_t i = 0; run->keep && i < run->world.n; i++) {
+        const struct path_object *object = &run->world.objects[i];
+        char path[512];
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "%s/%u.%s.%s", run->keep, run->cases, object->name,
+                       object->kind);
+        file = fopen(path, "we");
+        if (!file || fwrite(object->der, 1, object->der_len, file) != object->der_len)
+            path_stop("cannot write", path);
+        (void)fclose(file);
+    }
+}
+
 static void end_case(struct run *run)
 {
+    keep(run);
     if (run->title[0] && !run->expects)
         tell(run, "an expectation", "none");
     path_clear(&run->world);
@@ -461,7 +479,9 @@ int main(int argc, char **argv)
 {
     struct run run = {.sections = writer_new(CASE_FILE_MAX)};
 
-    for (int i = 1; i < argc; i++)
+    if (argc > 2 && strcmp(argv[1], "--keep") == 0)
+        run.keep = argv[2];
+    for (int i = run.keep ? 3 : 1; i < argc; i++)
         run_path(&run, argv[i]);
     path_clear(&run.world);
     writer_clear(&run.sections);

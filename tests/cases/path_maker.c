@@ -17,6 +17,30 @@ void path_stop(const char *what, const char *word)
     exit(2);
 }
 
+void path_split(char *text, struct path_line *ret_line)
+{
+    char *to = text;
+
+    *ret_line = (struct path_line){.n = 0};
+    while (*text && ret_line->n < PATH_WORDS_MAX) {
+        bool quoted = false;
+
+        text += strspn(text, " \t");
+        if (!*text || *text == '#')
+            return;
+        ret_line->words[ret_line->n++] = to;
+        for (; *text && (quoted || (*text != ' ' && *text != '\t')); text++) {
+            if (*text == '"')
+                quoted = !quoted;
+            else
+                *to++ = *text;
+        }
+        if (*text)
+            text++;
+        *to++ = '\0';
+    }
+}
+
 const char *path_value_at(const struct path_line *line, const char *name, size_t nth)
 {
     size_t len = strlen(name);
@@ -136,4 +160,20 @@ void path_clear(struct path_world *world)
     }
     NCONF_free(world->sections);
     *world = (struct path_world){.n = 0};
+}
+
+void path_keep(const struct path_world *world, const char *directory, unsigned number)
+{
+    for (size_t i = 0; i < world->n; i++) {
+        const struct path_object *object = &world->objects[i];
+        char path[512];
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "%s/%u.%s.%s", directory, number, object->name,
+                       object->kind);
+        file = fopen(path, "we");
+        if (!file || fwrite(object->der, 1, object->der_len, file) != object->der_len)
+            path_stop("cannot write", path);
+        (void)fclose(file);
+    }
 }

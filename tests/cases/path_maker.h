@@ -40,6 +40,10 @@ struct path_world {
 
 /* Ends the program with a sentence: a case that says something wrong is no case. */
 _Noreturn void path_stop(const char *what, const char *word);
+/* Splits text, which is changed, at spaces; double quotes keep them and are dropped. */
+void path_split(char *text, struct path_line *ret_line);
+/* For a look at them: DIRECTORY/NUMBER.NAME.KIND in DER. */
+void path_keep(const struct path_world *world, const char *directory, unsigned number);
 /* The value of NAME=VALUE; fallback where the line has none. "" where it is left empty. */
 const char *path_value(const struct path_line *line, const char *name, const char *fallback);
 /* The nth of them; NULL behind the last. */

@@ -12,6 +12,7 @@
  *                          authorities (latest first), all lists. "present" leaf first
  *   set OPTION=VALUE ...   revocation (require once there is a list), eku, policies, depth, grace,
  *                          at (2026-07-01), server
+ *   remember               the set of files is in force from here on, when the next ones are read
  *   expect REASON [DEPTH]  the verdict, and which certificate broke the rule
  *   expect load REASON     the set of files is refused
  *   warned REASON          the expectation before it came with this warning of the load
@@ -68,7 +69,8 @@ struct run {
     struct options options;
     struct heard heard;
     struct verify_result result;
-    struct writer sections;
+    struct writer sections, in_force_octets;
+    struct trust *in_force;
     unsigned cases, passed, refused, failed;
     bool expects;
 };
@@ -179,6 +181,8 @@ static bool build_set(struct run *run, struct writer *out)
     if (run->helpers.n > 0)
         trust_build_intermediates(build, 0, "helpers.pem", writer_bytes(&helpers));
     (void)add_lists(run, build);
+    if (run->in_force)
+        trust_build_in_force(build, run->in_force);
     return trust_build_finish(build, path_day(run->options.at), out);
 }
 
@@ -227,6 +231,25 @@ static bool judge(struct run *run)
         path_stop("the set is unusable", err.detail);
     verify_chain(verify, &request, chain, presented(run, chain), &run->result);
     return true;
+}
+
+static void forget(struct run *run)
+{
+    run->in_force = trust_free(run->in_force);
+    writer_reset(&run->in_force_octets);
+}
+
+static void remember(struct run *run)
+{
+    AUTO(writer_clear) struct writer octets = writer_new(SET_MAX);
+    struct error err;
+
+    if (!build_set(run, &octets))
+        path_stop("the set to remember is unusable", run->heard.detail);
+    forget(run);
+    writer_put(&run->in_force_octets, writer_bytes(&octets));
+    if (!trust_decode(writer_bytes(&run->in_force_octets), &run->in_force, &err))
+        path_stop("the set to remember is unusable", err.detail);
 }
 
 static void tell(struct run *run, const char *wanted, const char *found)
@@ -331,26 +354,11 @@ static void section(struct run *run, const struct path_line *line)
     BIO_free(bio);
 }
 
-/* For a look at them: DIRECTORY/CASE.NAME.KIND in DER. */
-static void keep(const struct run *run)
-{
-    for (size_t i = 0; run->keep && i < run->world.n; i++) {
-        const struct path_object *object = &run->world.objects[i];
-        char path[512];
-        FILE *file;
-
-        (void)snprintf(path, sizeof(path), "%s/%u.%s.%s", run->keep, run->cases, object->name,
-                       object->kind);
-        file = fopen(path, "we");
-        if (!file || fwrite(object->der, 1, object->der_len, file) != object->der_len)
-            path_stop("cannot write", path);
-        (void)fclose(file);
-    }
-}
-
 static void end_case(struct run *run)
 {
-    keep(run);
+    if (run->keep)
+        path_keep(&run->world, run->keep, run->cases);
+    forget(run);
     if (run->title[0] && !run->expects)
         tell(run, "an expectation", "none");
     path_clear(&run->world);
@@ -383,6 +391,8 @@ static void obey(struct run *run, const struct path_line *line)
         take_names(&run->lists, line);
     else if (strcmp(word, "set") == 0)
         set(run, line);
+    else if (strcmp(word, "remember") == 0)
+        remember(run);
     else if (strcmp(word, "expect") == 0 && line->n >= 2)
         expect(run, line);
     else if (strcmp(word, "warned") == 0)
@@ -391,31 +401,6 @@ static void obey(struct run *run, const struct path_line *line)
         noted(run, line);
     else
         path_stop("no such line", word);
-}
-
-/* Splits at spaces; quotes keep them and are dropped. */
-static void split(char *text, struct path_line *ret_line)
-{
-    char *to = text;
-
-    *ret_line = (struct path_line){.n = 0};
-    while (*text && ret_line->n < PATH_WORDS_MAX) {
-        bool quoted = false;
-
-        text += strspn(text, " \t");
-        if (!*text || *text == '#')
-            return;
-        ret_line->words[ret_line->n++] = to;
-        for (; *text && (quoted || (*text != ' ' && *text != '\t')); text++) {
-            if (*text == '"')
-                quoted = !quoted;
-            else
-                *to++ = *text;
-        }
-        if (*text)
-            text++;
-        *to++ = '\0';
-    }
 }
 
 static void run_text(struct run *run, char *text)
@@ -431,7 +416,7 @@ static void run_text(struct run *run, char *text)
             (void)snprintf(run->title, sizeof(run->title), "%s", at + 5);
             continue;
         }
-        split(at, &line);
+        path_split(at, &line);
         if (line.n > 0)
             obey(run, &line);
     }
@@ -477,7 +462,8 @@ static void run_path(struct run *run, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.sections = writer_new(CASE_FILE_MAX)};
+    struct run run = {.sections = writer_new(CASE_FILE_MAX),
+                      .in_force_octets = writer_new(SET_MAX)};
 
     if (argc > 2 && strcmp(argv[1], "--keep") == 0)
         run.keep = argv[2];
@@ -485,6 +471,7 @@ int main(int argc, char **argv)
         run_path(&run, argv[i]);
     path_clear(&run.world);
     writer_clear(&run.sections);
+    writer_clear(&run.in_force_octets);
     (void)printf("%u verdicts, %u of them refusals\n%u passed, %u failed\n", run.cases, run.refused,
                  run.passed, run.failed);
     return run.failed == 0 && run.passed > 0 ? 0 : 1;

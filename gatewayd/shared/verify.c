@@ -380,14 +380,19 @@ static void say_why(X509_STORE_CTX *ctx, X509 *leaf, const STACK_OF(X509) * pres
                     struct verify_result *result)
 {
     int code = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
+    X509 *certificate = X509_STORE_CTX_get_current_cert(ctx);
 
     if (verify_reason(code) == REASON_CERT_UNKNOWN_CA && blame_malformed(leaf, presented, result))
         return;
-    if (code == X509_V_ERR_INVALID_CA && X509_STORE_CTX_get_current_cert(ctx) &&
-        blame_usage(X509_STORE_CTX_get_current_cert(ctx), depth, result))
+    if (code == X509_V_ERR_INVALID_CA && certificate && blame_usage(certificate, depth, result))
         return;
-    (void)refuse(result, verify_reason(code), depth, X509_STORE_CTX_get_current_cert(ctx),
-                 X509_verify_cert_error_string(code));
+    if (code == X509_V_ERR_NO_EXPLICIT_POLICY) /* of the path as a whole */
+        (void)refuse(result, REASON_CERT_POLICY, 0, leaf,
+                     "no policy that is wanted is valid for "
+                     "its whole path");
+    else
+        (void)refuse(result, verify_reason(code), depth, certificate,
+                     X509_verify_cert_error_string(code));
 }
 
 static void try_ca(const struct verify_ca *ca, const struct verify_request *request, X509 *leaf,

@@ -32,11 +32,11 @@ REASON(CERT_UNKNOWN_CA, DENY, "the certificate comes from no trusted authority",
        "the anchors of the listener's ca sections")
 REASON(SERVICE_CA, DENY, "the service does not accept certificates of this authority",
        "service option ca")
-REASON(CERT_EXPIRED, DENY, "the certificate has expired", "mtls renew")
+REASON(CERT_EXPIRED, DENY, "the certificate has expired", "get a new certificate from the authority")
 REASON(CERT_NOT_YET_VALID, DENY, "the certificate is not valid yet", "check the clocks")
 REASON(CERT_REVOKED, DENY, "the certificate is revoked", "gatewayctl ca list")
 REASON(CERT_EKU, DENY, "the certificate is not for client authentication",
-       "ca option eku; gatewayctl eku scan")
+       "ca option eku; gatewayctl verify")
 REASON(CERT_SIGNATURE, DENY, "a signature in the certificate chain is wrong", "gatewayctl verify")
 REASON(CERT_CHAIN_TOO_LONG, DENY, "the certificate chain is too long", "ca option max_depth")
 REASON(CERT_PURPOSE, DENY, "a certificate of the chain may not be used this way",

@@ -14,5 +14,6 @@ add_test(NAME cases.cli COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/cli.sh $<TARGE
 set_tests_properties(cases.cli PROPERTIES LABELS cases TIMEOUT 120)
 add_test(NAME cases.audit_doc COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/audit_doc.sh)
 set_tests_properties(cases.audit_doc PROPERTIES LABELS cases)
-add_test(NAME cases.guide COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/guide.sh $<TARGET_FILE:gatewayd> $<TARGET_FILE:gatewayctl>)
+add_test(NAME cases.guide COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cases/guide.sh $<TARGET_FILE:gatewayd> $<TARGET_FILE:gatewayctl>
+    $<TARGET_FILE:mtls>)
 set_tests_properties(cases.guide PROPERTIES LABELS cases TIMEOUT 120 ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)

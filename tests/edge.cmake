@@ -20,7 +20,6 @@ set_tests_properties(unit.edge_upstream PROPERTIES ENVIRONMENT "ASAN_OPTIONS=det
 unit_test(gw1 USES mtls::common)
 unit_test(trust USES mtls::gatewayd_core)
 unit_test(trust_build USES mtls::gatewayd_core)
-unit_test(pkits USES mtls::gatewayd_core)
 unit_test(keys USES mtls::gatewayd_core)
 unit_test(ssh_disconnect USES mtls::gatewayd_core)
 unit_test(gate USES mtls::gatewayd_core)

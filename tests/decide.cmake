@@ -14,3 +14,4 @@ add_library(decide_bench STATIC bench/decide_bench.c bench/decide_bench_people.c
 target_link_libraries(decide_bench PUBLIC house mtls::gatewayd_core)
 program(bench_rejudge SOURCES bench/rejudge.c USES decide_bench)
 program(bench_users SOURCES bench/users.c USES decide_bench)
+program(bench_scale SOURCES bench/scale.c USES decide_bench)

@@ -62,7 +62,7 @@ static void connected(void *context, int fd, struct target *target, const char *
     session->target = target;
     session->dial = dial_free(session->dial);
     session_forget_leaf(session);
-    pipeline_continue(&session->pipeline);
+    pipeline_continue(session->pipeline);
 }
 
 /* No place at all: names without an address. */

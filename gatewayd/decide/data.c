@@ -65,6 +65,7 @@ static void apply(struct decide *decide, struct bytes octets)
         .user = affected_user, .context = decide, .host = affected_host};
     struct error err;
 
+    decide_who_changed(decide);
     if (!replica_apply(decide->replica, octets, &affected, &err))
         role_die(decide->role, &err);
 }
@@ -103,7 +104,10 @@ void data_local_names(struct decide *decide, enum file_kind kind, int fd)
 
     if (!local_names_read(fd, names, &changed, &err))
         log_error("local_names_refused", &err, "%s", "");
-    else if (changed && decide->replica)
+    if (!changed)
+        return;
+    decide_who_changed(decide);
+    if (decide->replica)
         reevaluate_all(decide, CAUSE_DIRECTORY);
 }
 

@@ -76,6 +76,7 @@ static void put_in_force(struct data_snapshot *data)
     (void)replica_free(data->old); /* two within a second: the one before at once */
     data->old = decide->replica;
     decide->replica = STEAL(data->next);
+    decide_who_changed(decide);
     replica_set_as_of_ms(decide->replica, data->as_of_ms);
     reevaluate_plan_stale(decide);
     log_event(LOG_LEVEL_INFO, "directory_snapshot", "users=%zu groups=%zu",

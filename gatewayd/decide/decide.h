@@ -49,6 +49,7 @@ struct decide {
     struct mapping_set *mappings;
     struct policy_set *policy; /* NULL: none has come yet */
     struct hash policy_version;
+    uint32_t who_stamp;      /* counts changes of all that mapping an identity rests on; never 0 */
     struct replica *replica; /* NULL: none has come yet */
     char directory_server[256];
     enum reason directory_state;

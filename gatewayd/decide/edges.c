@@ -54,7 +54,7 @@ void edges_chains(struct decide *decide, uint32_t edge_slot, const struct messag
     judge_take_chains(session, msg);
     session->asked_crl = false;
     if (session->waits == SESSION_WAITS_CHAINS)
-        pipeline_continue(&session->pipeline);
+        pipeline_continue(session->pipeline);
     else
         reevaluate_session(session, CAUSE_CHAIN);
 }

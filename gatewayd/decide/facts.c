@@ -115,6 +115,12 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
     decide->judged = session;
 }
 
+void decide_who_changed(struct decide *decide)
+{
+    if (++decide->who_stamp == 0)
+        decide->who_stamp = 1;
+}
+
 void decide_forget_evaluation(struct decide *decide)
 {
     if (!decide->judged)

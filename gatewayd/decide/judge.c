@@ -34,6 +34,7 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
             (struct bytes){(const uint8_t *)texts_hold(session->decide->texts, chains->ca_name),
                            chains->ca_name.len};
         texts_drop(session->decide->texts, before);
+        session->who_stamp = 0;
     }
     session->open.trust_generation = chains->generation;
     session->open.not_after_s = chains->not_after_s;
@@ -215,6 +216,8 @@ static bool check_age(struct session *session)
 
 static void use_who(struct session *session, const struct memo_who *who)
 {
+    session->who_stamp = who->reason == REASON_OK ? session->decide->who_stamp : 0;
+    session->who_asked = who->asked;
     session->directory_age_s = AUDIT_NO_NUMBER;
     if (who->asked && decide_directory(session->decide) && check_age(session))
         return;
@@ -249,10 +252,33 @@ static void map_anew(struct session *session)
     (void)person_unref(who.person);
 }
 
+/* In a pass: nothing that the session's account was found by has changed since, nor has time
+ * changed the account's state. */
+static bool is_who_known(const struct session *session)
+{
+    const struct decide *decide = session->decide;
+
+    return decide->memo && session->who_stamp == decide->who_stamp &&
+           (!session->account || clock_realtime_s() < session->account->state_until_s);
+}
+
 static void map(struct session *session)
 {
-    const struct memo_who *who = judge_memo_who(session->decide->memo, session);
+    const struct memo_who *who;
 
+    if (is_who_known(session)) {
+        const struct memo_who same = {.reason = REASON_OK,
+                                      .detail = "",
+                                      .mapping = session->mapping,
+                                      .subject = session->subject,
+                                      .asked = session->who_asked,
+                                      .by_name = session->by_name,
+                                      .person = session->person};
+
+        use_who(session, &same);
+        return;
+    }
+    who = judge_memo_who(session->decide->memo, session);
     if (who)
         use_who(session, who);
     else
@@ -379,7 +405,8 @@ enum stage_result decide_policy(void *context)
 
 void judge_with_memo(struct session *session, struct judge_memo *memo)
 {
-    judge_memo_look_at_clock(memo);
+    if (judge_memo_look_at_clock(memo)) /* account states of later times say nothing */
+        decide_who_changed(session->decide);
     session->decide->memo = memo;
     judge_session(session);
     session->decide->memo = NULL;

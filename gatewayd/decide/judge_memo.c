@@ -16,15 +16,15 @@ enum { SLOTS = 1024 }; /* of each kind; sessions of a user are judged one behind
 struct who_key {
     const struct identity *identity;
     const char *ca;
-    char login[REGISTRY_USER_MAX + 1];
+    const char *login;
 };
 
 /* What facts.c makes facts of. networks: only where a rule asks, or nobody would share. */
 struct decision_key {
     const char *service, *ca;
     const struct person *person;
+    const char *login;
     uint8_t source[16];
-    char login[REGISTRY_USER_MAX + 1];
     bool by_name, confirmed, source_known;
 };
 
@@ -72,6 +72,7 @@ static void drop_who(struct judge_memo *memo, struct who_slot *slot)
     texts_drop(memo->texts, slot->who.detail);
     texts_drop(memo->texts, slot->who.mapping);
     texts_drop(memo->texts, slot->key.ca);
+    texts_drop(memo->texts, slot->key.login);
     (void)person_unref(slot->who.person);
     (void)identity_unref(slot->identity);
     slot->used = false;
@@ -87,6 +88,7 @@ static void drop_decision(struct judge_memo *memo, struct decision_slot *slot)
     texts_drop(memo->texts, slot->decision.message);
     texts_drop(memo->texts, slot->key.service);
     texts_drop(memo->texts, slot->key.ca);
+    texts_drop(memo->texts, slot->key.login);
     (void)person_unref(slot->person);
     slot->used = false;
     memo->n--;
@@ -110,13 +112,15 @@ struct judge_memo *judge_memo_free(struct judge_memo *memo)
 }
 
 /* Every answer rests on the time: policy, account states and locks are judged by whole seconds. */
-void judge_memo_look_at_clock(struct judge_memo *memo)
+bool judge_memo_look_at_clock(struct judge_memo *memo)
 {
     int64_t now_s = clock_realtime_s();
+    bool back = now_s < memo->now_s;
 
     if (now_s != memo->now_s)
         judge_memo_clear(memo);
     memo->now_s = now_s;
+    return back;
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */
@@ -128,7 +132,7 @@ static struct who_slot *find_who(struct judge_memo *memo, const struct session *
     memset(ret_key, 0, sizeof(*ret_key));
     ret_key->identity = session->identity;
     ret_key->ca = (const char *)session->open.ca_name.at;
-    memcpy(ret_key->login, session->login, strlen(session->login));
+    ret_key->login = session->login;
     return &memo->who[table_hash((struct bytes){(const uint8_t *)ret_key, sizeof(*ret_key)}) >> 24 &
                       (SLOTS - 1)];
 }
@@ -145,7 +149,7 @@ static struct decision_slot *find_decision(struct judge_memo *memo, const struct
     ret_key->person = session->person;
     ret_key->by_name = session->by_name;
     ret_key->confirmed = confirmed;
-    memcpy(ret_key->login, session->login, strlen(session->login));
+    ret_key->login = session->login;
     if (policy_tested(decide->policy, service) & 1u << POLICY_FACT_NETWORKS) {
         memcpy(ret_key->source, session->open.source.octets, sizeof(ret_key->source));
         ret_key->source_known = session->open.source.known;
@@ -183,6 +187,7 @@ void judge_memo_keep_who(struct judge_memo *memo, const struct session *session,
     *slot = (struct who_slot){
         .used = true, .key = key, .identity = identity_ref(session->identity), .who = *who};
     slot->key.ca = texts_again(key.ca);
+    slot->key.login = texts_again(key.login);
     slot->who.detail = texts_hold(memo->texts, bytes_of(who->detail));
     slot->who.mapping = texts_hold(memo->texts, bytes_of(who->mapping));
     (void)person_ref(who->person);
@@ -215,6 +220,7 @@ void judge_memo_keep_decision(struct judge_memo *memo, const struct session *ses
         .used = true, .key = key, .person = person_ref(session->person), .decision = *decision};
     slot->key.service = texts_again(key.service);
     slot->key.ca = texts_again(key.ca);
+    slot->key.login = texts_again(key.login);
     slot->decision.rule = texts_hold(memo->texts, bytes_of(decision->rule));
     slot->decision.file = texts_hold(memo->texts, bytes_of(decision->file));
     slot->decision.message = texts_hold(memo->texts, bytes_of(decision->message));

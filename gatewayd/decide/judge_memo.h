@@ -9,6 +9,7 @@
 #include "gatewayd/shared/config.h"
 #include "policy/policy.h"
 
+struct decide;
 struct session;
 struct judge_memo;
 
@@ -33,8 +34,8 @@ struct memo_decision {
 struct judge_memo *judge_memo_new(struct texts *texts);
 struct judge_memo *judge_memo_free(struct judge_memo *memo); /* accepts NULL, returns NULL */
 void judge_memo_clear(struct judge_memo *memo);
-/* Before each judgement: forgets what was found in another second. */
-void judge_memo_look_at_clock(struct judge_memo *memo);
+/* Before each judgement: forgets what was found in another second. True: the clock went back. */
+bool judge_memo_look_at_clock(struct judge_memo *memo);
 
 /* NULL: not known. What is found is valid until the next call of this file. memo may be NULL. */
 const struct memo_who *judge_memo_who(struct judge_memo *memo, const struct session *session);
@@ -50,3 +51,6 @@ void judge_memo_keep_who(struct judge_memo *memo, const struct session *session,
 void judge_memo_keep_decision(struct judge_memo *memo, const struct session *session,
                               bool confirmed, const struct memo_decision *decision,
                               uint32_t tested);
+
+/* facts.c: the directory, the mappings or the host's own names have changed. */
+void decide_who_changed(struct decide *decide);

@@ -163,8 +163,7 @@ void session_finish(struct session *session, enum reason reason)
     }
     ledger_forget(session->decide->ledger, &session->wait);
     reevaluate_forget(session);
-    if (session->pipeline.loop)
-        pipeline_clear(&session->pipeline);
+    session_leave_pipeline(session);
     ev_timer_stop(session->decide->loop, &session->timer);
     ev_periodic_stop(session->decide->loop, &session->until);
     if (session->upstream >= 0) {

@@ -211,8 +211,10 @@ static enum reason check_tunnel(const struct session *session, const struct loca
 
 static void set_login(struct session *session, struct bytes user)
 {
-    (void)snprintf(session->login, sizeof(session->login), "%.*s", (int)user.len,
-                   (const char *)user.at);
+    AUTO(char_freep) char *login = xtext(user);
+
+    session_set_text(session, &session->login, login);
+    session->who_stamp = 0;
 }
 
 /* A verdict that is merely kept until policy and directory have come opens no login. */
@@ -267,7 +269,9 @@ static void auth_tunnel(struct session *session, struct local_request *request)
     refuse(session, request, PHASE_AUTH, reason);
     if (session->pam != SESSION_PAM_WAITING)
         return;
-    session->login[0] = '\0'; /* and what the session is without that name is judged again */
+    session->who_stamp = 0;
+    session_set_text(session, &session->login,
+                     ""); /* and what the session is without that name is judged again */
     reevaluate_session(session, CAUSE_TIME);
 }
 

@@ -377,7 +377,8 @@ bool record_lost(struct decide *decide, const struct registry_record *record, en
 
     draft->record.ev = bytes_of("close");
     draft->record.sid = record->id;
-    draft->record.src = clean_text(draft, record->source);
+    address_format_port(&record->source, draft->source);
+    draft->record.src = bytes_of(draft->source);
     draft->record.service = clean_text(draft, record->service);
     draft->record.id_user = clean_text(draft, record->user);
     draft->record.confirms = clean_text(draft, record->login);

@@ -10,8 +10,8 @@
 #include "gatewayd/shared/registry_len.h"
 
 enum {
-    REGISTRY_NAME_MAX = 128, /* octets of a service name (POLICY_NAME_MAX) */
-    REGISTRY_USER_MAX = 32,  /* octets of an account or login name (utmp) */
+    REGISTRY_NAME_MAX = 64, /* octets of a service name: config_title_is_good */
+    REGISTRY_USER_MAX = 32, /* octets of an account or login name (utmp) */
 };
 
 enum registry_state {
@@ -43,9 +43,10 @@ struct registry_record {
     char service[REGISTRY_NAME_MAX + 1];
     char user[REGISTRY_USER_MAX + 1];
     char login[REGISTRY_USER_MAX + 1]; /* login name that pam_mtls confirmed */
-    char source[64];                   /* address and port, for the close record */
+    struct address source;             /* for the close record */
     uint64_t target;                   /* target_key of where it goes; 0 none */
 };
+_Static_assert(sizeof(struct registry_record) % sizeof(uint64_t) == 0, "it is checked by words");
 _Static_assert(sizeof(struct registry_record) <= REGISTRY_RECORD_LEN, "a record has its room");
 
 struct registry;

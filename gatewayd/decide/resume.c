@@ -227,7 +227,7 @@ static void restore(struct session *session, const struct left *left, int fd)
     session->login_pid = record->login_pid;
     session->login_uid = record->login_uid;
     session->login_start_time = record->login_start_time;
-    (void)snprintf(session->login, sizeof(session->login), "%s", record->login);
+    session_set_text(session, &session->login, record->login);
 }
 
 static bool rebuild(struct decide *decide, uint32_t edge_slot, const struct left *left,

@@ -43,7 +43,8 @@ static const size_t texts[] = {
     offsetof(struct session, mapping),    offsetof(struct session, rule),
     offsetof(struct session, file),       offsetof(struct session, message),
     offsetof(struct session, detail),     offsetof(struct session, chain_detail),
-    offsetof(struct session, end_detail),
+    offsetof(struct session, end_detail), offsetof(struct session, user),
+    offsetof(struct session, login),
 };
 
 static const char **text_of(struct session *session, size_t number)
@@ -87,12 +88,19 @@ static void drop_texts(struct session *session)
     session_forget_leaf(session);
 }
 
+void session_leave_pipeline(struct session *session)
+{
+    if (session->pipeline)
+        pipeline_clear(session->pipeline);
+    free(session->pipeline);
+    session->pipeline = NULL;
+}
+
 static void stop_timers(struct session *session)
 {
     struct ev_loop *loop = session->decide->loop;
 
-    if (session->pipeline.loop)
-        pipeline_clear(&session->pipeline);
+    session_leave_pipeline(session);
     ev_timer_stop(loop, &session->timer);
     ev_periodic_stop(loop, &session->until);
     connect_leave(session);
@@ -219,11 +227,12 @@ void session_save(struct session *session, enum registry_state state)
     if (session->identity)
         record.leaf = session->identity->sha256;
     record.parts = session->parts;
-    (void)snprintf(record.service, sizeof(record.service), "%s",
+    /* Only unknown names are longer than a title: nobody goes live under one. */
+    (void)snprintf(record.service, sizeof(record.service), "%.*s", REGISTRY_NAME_MAX,
                    (const char *)session->open.service_name.at);
     (void)snprintf(record.user, sizeof(record.user), "%s", session->user);
     (void)snprintf(record.login, sizeof(record.login), "%s", session->login);
-    address_format_port(&session->open.source, record.source);
+    record.source = session->open.source;
     record.target = session->target ? target_key(session->target) : 0;
     registry_write(session->decide->registry, session->place, &record);
 }

@@ -51,8 +51,8 @@ struct session {
     struct session_id id;
     enum session_state state;
     enum session_waits waits;
-    struct pipeline pipeline;
-    uint32_t place; /* in the registry; UINT32_MAX none */
+    struct pipeline *pipeline; /* NULL once it is live */
+    uint32_t place;            /* in the registry; UINT32_MAX none */
     uint32_t edge_slot;
 
     /* The handshake's result. Its texts are decide->texts'; the leaf is owned, and gone once
@@ -65,12 +65,14 @@ struct session {
     /* Who it is. */
     const char *mapping; /* "" none */
     enum config_subject subject;
-    bool by_name;                      /* the login name will choose among several accounts */
-    struct person *person;             /* NULL: no account */
-    const struct account *account;     /* the person's */
-    const char *const *groups;         /* names of the account's groups, for the policy */
-    char user[REGISTRY_USER_MAX + 1];  /* "" none; never changes once the session is live */
-    char login[REGISTRY_USER_MAX + 1]; /* login name asked for or confirmed; "" not known */
+    uint32_t who_stamp;    /* decide->who_stamp when that was found; 0: look anew in any case */
+    struct person *person; /* NULL: no account */
+    const struct account *account; /* the person's */
+    const char *const *groups;     /* names of the account's groups, for the policy */
+    const char *user;              /* "" none; never changes once the session is live */
+    const char *login;             /* login name asked for or confirmed; "" not known */
+    bool by_name;                  /* the login name will choose among several accounts */
+    bool who_asked;                /* of a directory, whose age matters */
 
     /* What was decided. */
     enum reason reason; /* OK, or why not */
@@ -131,6 +133,8 @@ struct session {
 /* A session that waits for its verdict, in no table yet. open's texts are copied. */
 struct session *session_new(struct decide *decide, uint32_t edge_slot,
                             const struct message_open *open);
+/* Its verdict is given: no stage is left that could be late. Harmless when it has no pipeline. */
+void session_leave_pipeline(struct session *session);
 /* Takes it out of all tables, closes and frees everything. */
 void session_free(struct session *session);
 

@@ -6,7 +6,6 @@
 #include "common/table.h"
 #include "gatewayd/shared/xalloc.h"
 
-#include <stdio.h>
 #include <utlist.h>
 
 /* Sessions of one user; the first row, of no user, is always there. */
@@ -97,7 +96,7 @@ void sessions_set_user(struct sessions *sessions, struct session *session, const
         return;
     if (session->row)
         leave_user(sessions, session);
-    (void)snprintf(session->user, sizeof(session->user), "%s", user);
+    session_set_text(session, &session->user, user);
     enter_user(sessions, session);
 }
 

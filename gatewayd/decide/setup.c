@@ -216,6 +216,7 @@ static bool compile_mappings(struct decide *decide, struct error *err)
     decide_forget_evaluation(decide);
     (void)mapping_free(decide->mappings);
     decide->mappings = set;
+    decide_who_changed(decide);
     return true;
 }
 

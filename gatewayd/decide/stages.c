@@ -11,6 +11,7 @@
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/judge.h"
 #include "gatewayd/decide/tell_identity.h"
+#include "gatewayd/shared/xalloc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static void recorded(void *context)
 {
     struct session *session = context;
 
-    pipeline_continue(&session->pipeline);
+    pipeline_continue(session->pipeline);
 }
 
 enum stage_result decide_record(void *context)
@@ -167,6 +168,7 @@ static void go_live(struct session *session)
     const struct config_service *service = session_service(session);
 
     sessions_set_state(session->decide->sessions, session, SESSION_LIVE);
+    session_leave_pipeline(session);
     if (service && service->confirm == CONFIG_CONFIRM_PAM) {
         session->pam = SESSION_PAM_WAITING;
         session->confirm_deadline_ms = clock_monotonic_ms() + DECIDE_CONFIRM_MS;
@@ -214,13 +216,13 @@ static void late(void *context, enum reason reason)
     session->waits = SESSION_WAITS_FOR_NOTHING;
     if (!session->recorded && session->wait.counter == 0) {
         deny(session, reason, "");
-        pipeline_jump(&session->pipeline, "record");
+        pipeline_jump(session->pipeline, "record");
     } else if (!waits_for_record) {
         connect_late(session, reason);
-        pipeline_jump(&session->pipeline, "durable");
+        pipeline_jump(session->pipeline, "durable");
     } else {
         deny(session, reason, "no acknowledgement in time");
-        pipeline_jump(&session->pipeline, "verdict");
+        pipeline_jump(session->pipeline, "verdict");
     }
 }
 
@@ -237,15 +239,16 @@ void decide_open(struct decide *decide, uint32_t edge_slot, const struct message
     session = session_new(decide, edge_slot, open);
     decide->counters.opened++;
     sessions_add(decide->sessions, session);
-    pipeline_init(&session->pipeline, decide->loop, PROCESS_DECIDE, 0, session, late);
-    pipeline_continue(&session->pipeline);
+    session->pipeline = xcalloc(1, sizeof(*session->pipeline));
+    pipeline_init(session->pipeline, decide->loop, PROCESS_DECIDE, 0, session, late);
+    pipeline_continue(session->pipeline);
 }
 
 static void continue_ready(void *context, struct session *session)
 {
     (void)context;
     if (session->waits == SESSION_WAITS_READY)
-        pipeline_continue(&session->pipeline);
+        pipeline_continue(session->pipeline);
 }
 
 void decide_become_ready(struct decide *decide)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 enum {
-    REGISTRY_RECORD_LEN = 512,
+    REGISTRY_RECORD_LEN = 384,
     REGISTRY_MAX = 131072, /* sessions; the memfd is sparse: only used records cost memory */
     REGISTRY_HEADER_LEN = 4096,
 };

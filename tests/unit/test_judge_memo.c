@@ -5,8 +5,11 @@
 #include "decide_world.h"
 
 #include "common/clock.h"
+#include "gatewayd/decide/data.h"
 #include "gatewayd/decide/judge.h"
 #include "gatewayd/shared/xalloc.h"
+
+#include "people.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,6 +97,7 @@ struct judged {
     char rule[64], message[16], mapping[16], user[64];
     int64_t until_s, age_s;
     uint32_t line;
+    size_t n_groups;
 };
 
 static struct judged judged_of(const struct session *session)
@@ -101,7 +105,8 @@ static struct judged judged_of(const struct session *session)
     struct judged judged = {.reason = session->reason,
                             .until_s = session->valid_until_s,
                             .age_s = session->directory_age_s,
-                            .line = session->line};
+                            .line = session->line,
+                            .n_groups = session->account ? session->account->n_groups : 0};
 
     (void)snprintf(judged.rule, sizeof(judged.rule), "%s", session->rule);
     (void)snprintf(judged.message, sizeof(judged.message), "%s", session->message);
@@ -111,7 +116,7 @@ static struct judged judged_of(const struct session *session)
     return judged;
 }
 
-static void same(const struct judged *a, const struct judged *b)
+static void assert_same(const struct judged *a, const struct judged *b)
 {
     assert_int_equal(a->reason, b->reason);
     assert_string_equal(a->rule, b->rule);
@@ -121,6 +126,7 @@ static void same(const struct judged *a, const struct judged *b)
     assert_int_equal(a->until_s, b->until_s);
     assert_in_range(a->age_s - b->age_s + 2, 0, 4); /* time goes on */
     assert_int_equal(a->line, b->line);
+    assert_int_equal(a->n_groups, b->n_groups);
 }
 
 static size_t compare(struct world *world, struct judge_memo *memo)
@@ -135,10 +141,29 @@ static size_t compare(struct world *world, struct judge_memo *memo)
         with = judged_of(session);
         judge_session(session);
         without = judged_of(session);
-        same(&with, &without);
+        assert_same(&with, &without);
         n_denied += with.reason != REASON_OK;
     }
     return n_denied;
+}
+
+/* The group of another member now. The loop does not run: nobody ends. */
+static void change_group(struct world *world, const char *member)
+{
+    struct replica_options options = {.schema = "rfc2307bis"};
+    struct replica_uuid uuid = {{[15] = 10}};
+    struct writer change = writer_new(1 << 16);
+    struct replica *replica;
+    struct error err;
+
+    assert_true(mapping_replica_options(world->config, &options, &err));
+    replica = people_new(&options);
+    people_group(replica, 10, "cn=admins,ou=groups,dc=corp,dc=example", "admins", "5001", member,
+                 NULL);
+    replica_encode_put(replica, replica_find_uuid(replica, &uuid), &change);
+    (void)replica_free(replica);
+    data_change(world->decide, writer_bytes(&change), clock_realtime_ms());
+    writer_clear(&change);
 }
 
 static bool policy_came(struct world *world)
@@ -163,8 +188,13 @@ static void test_with_and_without(void **state)
         assert_true(policy_came(world));
         judge_memo_clear(memo);
         n_denied += compare(world, memo);
+        if (i % 3 == 0) { /* what was found before the change helps nobody after it */
+            change_group(world, i % 2 ? PEOPLE_DN("alice") : PEOPLE_DN("bob"));
+            judge_memo_clear(memo);
+            n_denied += compare(world, memo);
+        }
     }
-    assert_in_range(n_denied, POLICIES * SESSIONS / 5, POLICIES * SESSIONS * 9 / 5);
+    assert_in_range(n_denied, POLICIES * SESSIONS / 5, POLICIES * SESSIONS * 5 / 2);
     judge_memo_free(memo);
     world_free(world);
 }

@@ -17,6 +17,9 @@ unit_test(edge_tls SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mt
 set_tests_properties(unit.edge_tls PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
 unit_test(edge_upstream SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mtls::gatewayd_core)
 set_tests_properties(unit.edge_upstream PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
+unit_test(edge_resumption SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mtls::gatewayd_core)
+target_link_options(test_edge_resumption PRIVATE -Wl,--wrap=clock_realtime_s) # hours pass in it
+set_tests_properties(unit.edge_resumption PROPERTIES ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
 unit_test(gw1 USES mtls::common)
 unit_test(trust USES mtls::gatewayd_core)
 unit_test(trust_build USES mtls::gatewayd_core)

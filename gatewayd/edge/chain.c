@@ -136,6 +136,11 @@ static struct chain *hold(struct chain_cache *cache, struct chain *chain)
     return chain;
 }
 
+struct chain *chain_hold(struct edge *edge, struct chain *chain)
+{
+    return hold(&edge->chains, chain);
+}
+
 void chain_drop(struct edge *edge, struct chain *chain)
 {
     struct chain_cache *cache = &edge->chains;
@@ -219,7 +224,7 @@ static void judge_now(struct edge *edge, const struct chain_accepts *accepts, X5
 }
 
 /* Titles have no NUL and no order but their own. */
-static struct hash hash_of(const struct chain_accepts *accepts)
+struct hash chain_accepts_hash(const struct chain_accepts *accepts)
 {
     struct writer titles = writer_new(SIZE_MAX / 2); /* the configuration has limited them */
     struct hash hash;
@@ -235,7 +240,7 @@ static struct hash hash_of(const struct chain_accepts *accepts)
 
 bool chain_is_for(const struct chain *chain, const struct chain_accepts *accepts)
 {
-    struct hash hash = hash_of(accepts);
+    struct hash hash = chain_accepts_hash(accepts);
 
     return memcmp(chain->key.accepts.octets, hash.octets, HASH_LEN) == 0;
 }
@@ -278,7 +283,7 @@ bool chain_judge(struct edge *edge, const struct chain_accepts *accepts, X509 *l
                  const STACK_OF(X509) * presented, struct chain **ret_chain,
                  struct verify_result *ret_result)
 {
-    struct chain_key key = {.accepts = hash_of(accepts)};
+    struct chain_key key = {.accepts = chain_accepts_hash(accepts)};
     struct chain *chain;
     struct bytes octets;
     size_t leaf_len;

@@ -43,6 +43,9 @@ struct chain_accepts {
 /* What the connection's service accepts, or its listener while no service is named. */
 struct chain_accepts chain_accepts_of(const struct connection *c);
 
+/* Tells apart what is accepted. */
+struct hash chain_accepts_hash(const struct chain_accepts *accepts);
+
 struct chain_key {
     struct hash hash;    /* SHA-256 of the presented DER certificates, one behind the other */
     struct hash accepts; /* SHA-256 of what was accepted: the answer holds for nothing else */
@@ -86,6 +89,8 @@ bool chain_judge_again(struct edge *edge, struct chain **chain, const struct cha
 bool chain_is_for(const struct chain *chain, const struct chain_accepts *accepts);
 /* Whether what is remembered holds: the same trust data, and no date has passed. */
 bool chain_is_fresh(const struct edge *edge, const struct chain *chain);
+/* One more holder; chain must be held. */
+struct chain *chain_hold(struct edge *edge, struct chain *chain);
 void chain_drop(struct edge *edge, struct chain *chain);
 struct bytes chain_leaf(const struct chain *chain);
 /* After a reload: listeners may have other ca sections. Forgets what nobody holds. */

@@ -13,6 +13,7 @@
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/prelude.h"
+#include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -193,6 +194,7 @@ static void free_connection(struct connection *c)
     *(c->next ? &c->next->prev : &edge->last) = c->prev;
     if (c->upstream >= 0)
         (void)close(c->upstream);
+    resumption_end(c);
     chain_drop(edge, c->chain);
     free_denial(c->denial);
     http_clear(c);

@@ -35,6 +35,7 @@ static void describe(const struct edge *edge, struct writer *out)
         {"handshakes_now", gate_count(edge->gate)},
         {"handshakes_waiting", turns_waiting(edge->turns)},
         {"refused", n->refused},
+        {"resumed", n->resumed},
         {"sources_known", known_count(edge->known)},
     };
 
@@ -45,7 +46,7 @@ static void describe(const struct edge *edge, struct writer *out)
     writer_text(out, "}");
 }
 
-/* Every counter only grows, but for two that change together with one that does. */
+/* Every counter only grows, but for three that change together with one that does. */
 static uint64_t sum(const struct counters *n)
 {
     return n->accepted + n->refused + n->handshakes + n->handshakes_bad + n->chains_verified +

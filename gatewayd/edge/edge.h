@@ -29,6 +29,8 @@ struct http;    /* http_relay.h */
 struct client_identity;
 struct prelude;      /* prelude.h */
 struct upstream_set; /* upstream_tls.h */
+struct resumption;   /* resumption.h */
+struct resumption_cache;
 
 /* One listening socket: an address of a listener section. */
 struct listening {
@@ -54,6 +56,7 @@ struct edge {
 
     struct trust_set *trust; /* NULL until the first TRUST */
     struct chain_cache chains;
+    struct resumption_cache *resumptions;
 
     struct listening **listening;
     size_t n_listening;
@@ -139,6 +142,7 @@ struct connection {
     char *sni; /* lower case; NULL: none */
     struct chain *chain;
     struct told told;
+    struct resumption *resumption; /* while the handshake runs; NULL: none is possible */
     struct denial *denial; /* why the handshake is refused; NULL: nothing found yet */
 
     struct client_identity *identity; /* said by decide, for services of HTTP; NULL: not said */

@@ -10,6 +10,7 @@
 #include "gatewayd/edge/knock.h"
 #include "gatewayd/edge/known.h"
 #include "gatewayd/edge/preauth.h"
+#include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
@@ -106,6 +107,7 @@ static enum stage_result stand_in_line(struct connection *c)
 
 static enum stage_result finished(struct connection *c)
 {
+    resumption_finish(c);
     gate_leave(c);
     known_proved(c->edge->known, &c->source);
     c->handshake_us = (uint32_t)(clock_monotonic_us() - c->accepted_us);

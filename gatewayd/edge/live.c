@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/resumption.h"
 
 #include <unistd.h>
 
@@ -132,6 +133,7 @@ void live_trust(struct edge *edge, const struct message_trust *msg, int fd)
         return;
     }
     (void)close(fd);
+    resumption_forget_all(edge);
     trust_set_free(edge->trust);
     edge->trust = set;
     log_event(LOG_LEVEL_INFO, "trust", "generation=%u cas=%zu", set->generation, set->trust->n_cas);

@@ -14,6 +14,7 @@
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/relay.h"
+#include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/signer.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/edge/upstream_io.h"
@@ -56,6 +57,7 @@ void *edge_create(struct role *role)
     edge->signers[KEY_ROLE_SERVER] = signer_of(edge, KEY_ROLE_SERVER);
     edge->signers[KEY_ROLE_CLIENT] = signer_of(edge, KEY_ROLE_CLIENT);
     wire_init(&edge->wire);
+    edge->resumptions = resumption_cache_new();
     edge->upstream_method = upstream_bio_method();
     edge->preauth = preauth_new(edge);
     edge->gate = gate_new();
@@ -184,6 +186,7 @@ bool edge_reconfigure(struct role *role, const struct config *before, struct err
     if (!swap_tls(edge, err))
         return false;
     move_connections(edge, before);
+    resumption_forget_all(edge);
     chain_cache_reset(edge);
     live_judge_all(edge);
     listener_update(edge);

@@ -1,13 +1,14 @@
 /*
  * TLS contexts and their callbacks. Runs in an edge on what strangers send; the certificates come
- * from the parent. The identity of a client must never survive its connection: no tickets, no
- * session cache, no early data.
+ * from the parent. The identity of a client never survives its connection unless a section asks for
+ * that (resumption.c): no tickets that hold it, no early data.
  */
 #include "gatewayd/edge/tls.h"
 
 #include "common/reader.h"
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/edge/handshake.h"
+#include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/tls_verify.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
@@ -159,6 +160,15 @@ static bool use_section(SSL *ssl, SSL_CTX *ctx)
     return SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) == 1;
 }
 
+/* The number of tickets says whether the section resumes. In TLS 1.2 nothing is. */
+static bool use_resumption(struct connection *c, SSL *ssl, const SSL_CTX *ctx)
+{
+    bool on = SSL_CTX_get_num_tickets(ctx) > 0 && offers_tls13(ssl);
+
+    return SSL_set_num_tickets(ssl, on) == 1 &&
+           (!on || resumption_begin(c, ssl, SSL_CTX_get_app_data(ctx)));
+}
+
 /*
  * Runs before anything of the session is decided. While key is away the handshake stands still
  * here: nothing has been computed yet.
@@ -191,6 +201,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *context)
     if (!may_be_tls12(ssl))
         return refuse_hello(c, REASON_TLS_FAILED, "TLS 1.2 without the extended master secret",
                             SSL_AD_HANDSHAKE_FAILURE, alert);
+    if (!use_resumption(c, ssl, ctx))
+        return refuse_hello(c, REASON_TLS_FAILED, "resumption", SSL_AD_INTERNAL_ERROR, alert);
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -357,6 +369,7 @@ bool tls_set_add(struct tls_set *set, const char *title, struct bytes pem, struc
     }
     set->sections = xrealloc(set->sections, set->n + 1, sizeof(*set->sections));
     set->sections[set->n++] = (struct section){.title = xstrdup(title), .ctx = ctx};
+    (void)SSL_CTX_set_app_data(ctx, set->sections[set->n - 1].title);
     return true;
 }
 
@@ -364,8 +377,23 @@ static bool set_options(SSL_CTX *ctx, const struct config_tls *tls, struct error
 {
     int version = tls->min_version == CONFIG_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
-    return SSL_CTX_set_min_proto_version(ctx, version) == 1 ||
-           err_set(err, REASON_CRYPTO, "min_version");
+    size_t tickets = tls->resumption == CONFIG_RESUMPTION_STATEFUL;
+
+    return (SSL_CTX_set_min_proto_version(ctx, version) == 1 &&
+            SSL_CTX_set_num_tickets(ctx, tickets) == 1) ||
+           err_set(err, REASON_CRYPTO, "min_version and resumption");
+}
+
+/* A handshake begins in the context of its listener's first section: all must let the cache be
+ * asked, whichever of them resumes. */
+static void let_resume(const struct config *config, struct tls_set *set)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < config->n_tls; i++)
+        any = any || config->tls[i].resumption == CONFIG_RESUMPTION_STATEFUL;
+    for (size_t i = 0; any && i < set->n; i++)
+        resumption_use(set->sections[i].ctx);
 }
 
 /* The keys need the index of the section, which is known when the configuration is in force. */
@@ -381,6 +409,7 @@ bool tls_set_bind_keys(struct edge *edge, struct tls_set *set, struct error *err
               set_options(set->sections[i].ctx, &config->tls[index], err)))
             return err_in(err, "tls %s", set->sections[i].title);
     }
+    let_resume(config, set);
     return true;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * TLS contexts, one per tls section: server certificates whose keys live in another process, TLS
- * 1.3 (1.2 by option), a client certificate always, no resumption (docs/threat-model.md). Which
+ * 1.3 (1.2 by option), a client certificate always, resumption by option only. Which
  * section serves a connection is chosen in the ClientHello callback.
  */
 #include "common/error.h"

@@ -24,6 +24,7 @@ enum config_revocation {
     CONFIG_REVOCATION_IF_PRESENT,
     CONFIG_REVOCATION_REQUIRE
 };
+enum config_resumption { CONFIG_RESUMPTION_OFF, CONFIG_RESUMPTION_STATEFUL };
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_ocsp { CONFIG_OCSP_OFF, CONFIG_OCSP_SOFT, CONFIG_OCSP_REQUIRE };
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V2 };

@@ -31,6 +31,7 @@ SECTION(tls, TITLED)
 OPTION(tls, certificate, NEEDED, NULL, 1, 4096, "", LIVE, "server certificate and its chain, PEM")
 OPTION(tls, key, NEEDED, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the key process ever holds it")
 OPTION(tls, min_version, CHOICE, 1, 0, 1, "1.2|1.3", LIVE, "oldest TLS version; 1.2 means ECDHE with AEAD and the extended master secret only, and shows certificates to whoever listens on the line")
+OPTION(tls, resumption, CHOICE, 0, 0, 1, "off|stateful", LIVE, "whether a TLS 1.3 session may be resumed at the same edge process, for at most 12h after the client has shown its certificate; everything is judged again")
 END_SECTION(tls)
 
 SECTION(ca, TITLED)

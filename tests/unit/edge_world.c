@@ -313,7 +313,14 @@ static void make_certificates(struct edge_world *w, EVP_PKEY *server_key)
     w->client_key = pki_key();
     w->other_ca_key = pki_key();
     w->ca = pki_ca("CA", w->ca_key, NULL, w->ca_key, 1);
-    w->other_ca = pki_ca("Other CA", w->other_ca_key, NULL, w->other_ca_key, 1);
+    w->other_ca = pki_make(&(struct pki_spec){.cn = "Other CA",
+                                              .key = w->other_ca_key,
+                                              .issuer_key = w->other_ca_key,
+                                              .basic = "critical,CA:TRUE",
+                                              .usage = "critical,keyCertSign,cRLSign",
+                                              .not_before = -7200,
+                                              .not_after = 7 * 86400,
+                                              .serial = 1});
     server.key = w->server_key;
     client.key = w->client_key;
     server.issuer = client.issuer = w->ca;
@@ -370,13 +377,32 @@ void edge_world_trust_revoking(struct edge_world *w, size_t ca, uint64_t revoked
     config_free(config);
 }
 
-static void give_certificates(struct edge_world *w)
+static struct bytes certificate_of(struct edge_world *w, const char *title)
+{
+    char san[128];
+    struct pki_spec spec = {.cn = title,
+                            .key = w->server_key,
+                            .issuer = w->ca,
+                            .issuer_key = w->ca_key,
+                            .eku = "serverAuth",
+                            .san = san};
+    struct bytes pem;
+    X509 *certificate;
+
+    (void)snprintf(san, sizeof(san), "DNS:%s.example", title);
+    certificate = pki_make(&spec);
+    pem = pki_pem(&certificate, 1);
+    X509_free(certificate);
+    return pem;
+}
+
+void edge_world_give_certificates(struct edge_world *w)
 {
     struct config *config = make_config(w);
 
     for (size_t i = 0; i < config->n_tls; i++)
         edge_world_file(w->edge_parent, FILE_CERTIFICATE, config->tls[i].title, 0,
-                        pki_pem(&w->server, 1));
+                        i == 0 ? pki_pem(&w->server, 1) : certificate_of(w, config->tls[i].title));
     for (size_t i = 0; i < config->n_upstream_tls; i++)
         if (config->upstream_tls[i].certificate)
             edge_world_file(w->edge_parent, FILE_UPSTREAM_CERTIFICATE,
@@ -399,7 +425,7 @@ void edge_world_start_with(struct edge_world *w, EVP_PKEY *server_key, const cha
     listen_on_any_port(w);
     w->edge = edge_world_role(&edge_role, &w->edge_parent);
     edge_world_configure(w->edge_parent, config, 1);
-    give_certificates(w);
+    edge_world_give_certificates(w);
     send_file(w->edge_parent, FILE_LISTENER, "main", 0, dup(w->listening));
     start_key(w);
     edge_world_connect_key(w);
@@ -484,6 +510,8 @@ int edge_client_shake(const struct edge_client_spec *spec, struct edge_client *c
         SSL_set_tlsext_host_name(client->ssl, spec->sni);
     if (spec->alpn)
         set_protocol(client->ssl, spec->alpn);
+    if (spec->session)
+        assert_int_equal(SSL_set_session(client->ssl, spec->session), 1);
     ERR_clear_error();
     return SSL_connect(client->ssl);
 }

@@ -27,9 +27,12 @@ enum { EDGE_WORLD_WAIT_MS = 5000 };
 
 /* server_key: taken; NULL: P-256. Asserts on failure. */
 void edge_world_start(struct edge_world *w, EVP_PKEY *server_key);
-/* The same with another configuration: each tls section has the server's certificate, and each ca
- * section but the first the other CA. */
+/* The same with another configuration: the first tls section has the server's certificate, each
+ * other one a certificate for TITLE.example, and each ca section but the first the other CA, which
+ * is good for days. */
 void edge_world_start_with(struct edge_world *w, EVP_PKEY *server_key, const char *config);
+/* FILE with the certificates of w->config's sections, as at the start. */
+void edge_world_give_certificates(struct edge_world *w);
 void edge_world_stop(struct edge_world *w);
 /* A new channel; the old one is closed first. */
 void edge_world_new_decide(struct edge_world *w);
@@ -74,6 +77,7 @@ struct edge_client_spec {
     X509 *certificate; /* NULL: none is sent */
     EVP_PKEY *key;
     const char *sigalgs; /* NULL: OpenSSL's */
+    SSL_SESSION *session; /* to resume; NULL: none */
 };
 
 /* A TCP connection, nothing said. */

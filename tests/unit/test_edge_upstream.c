@@ -229,7 +229,7 @@ static const struct {
     {"self-signed", "echo.example", false, {.by_itself = true}, 0, "cert_unknown_ca"},
     {"expired", "echo.example", false, {.expired = true}, 0, "cert_expired"},
     {"for clients", "echo.example", false, {.eku = "clientAuth"}, 0, "cert_eku"},
-    {"a CA", "echo.example", false, {.ca = true}, 0, "cert_key_usage"},
+    {"a CA", "echo.example", false, {.ca = true}, 0, "cert_is_ca"},
     {"TLS 1.1", "echo.example", false, {0}, TLS1_1_VERSION, ""},
     {"TLS 1.2 where our certificate is asked for", "ssh.example", false, {0}, TLS1_2_VERSION, ""},
 };
@@ -254,6 +254,7 @@ static void one_server(size_t i)
     if (servers[i].change.expired)
         spec.not_before = -100, spec.not_after = -50;
     spec.basic = servers[i].change.ca ? "critical,CA:TRUE" : NULL;
+    spec.usage = servers[i].change.ca ? "critical,keyCertSign,digitalSignature" : NULL;
     upstream = upstream_of(allow(connection, servers[i].tcp), &spec);
     (void)SSL_CTX_set_max_proto_version(upstream.ctx, servers[i].max_version);
     if (servers[i].max_version && servers[i].max_version < TLS1_2_VERSION)

@@ -26,7 +26,7 @@
 static const char allow_admins[] = "rule \"admins\" { groups = {\"admins\"} }\n";
 static const char allow_nobody[] = "rule \"nobody\" { users = {\"nobody\"} }\n";
 
-enum { STRANGER = 65534, CROWD = 1000, PINGS = 21 };
+enum { STRANGER = 65534, CROWD = 1000, PINGS = 21, PATH_LEN = 108 /* of sun_path, unix(7) */ };
 
 static void request_of(enum protocol_kind kind, const char *user, const struct session_id *session,
                        struct protocol_message *ret_request)
@@ -306,9 +306,9 @@ static int stranger_connects(const char *path, const struct protocol_message *re
 }
 
 /* Lets every user reach pam.sock; false where this process cannot become another user. */
-static bool open_to_strangers(struct world *world, char path[128])
+static bool open_to_strangers(struct world *world, char path[PATH_LEN])
 {
-    (void)snprintf(path, 128, "%s/pam.sock", world->dir);
+    (void)snprintf(path, PATH_LEN, "%s/pam.sock", world->dir);
     return geteuid() == 0 && chmod(world->dir, 0711) == 0 && chmod(path, 0666) == 0;
 }
 
@@ -324,7 +324,7 @@ static void test_user_closes_the_login(void **state)
     struct session_id id;
     struct world *world = alice_waits(&id);
     struct protocol_message request;
-    char path[128];
+    char path[PATH_LEN];
     int status = -1;
     pid_t child;
 
@@ -369,7 +369,7 @@ static void test_crowd_delays_nobody(void **state)
     struct world *world = alice_waits(&id);
     struct protocol_message request, reply;
     int64_t took_ms[PINGS];
-    char path[128];
+    char path[PATH_LEN];
     pid_t child;
 
     (void)state;

@@ -96,18 +96,36 @@ static int refused(const struct protocol_message *reply)
     return reply->kind == PROTOCOL_DENY ? CTL_NO : CTL_ERROR;
 }
 
-bool ask(const struct ctl *ctl, struct protocol_message *request, struct local_reply *ret_reply,
-         int *ret_exit)
+static bool ask_any(const struct ctl *ctl, struct protocol_message *request,
+                    struct local_reply *ret_reply, struct error *err)
 {
     enum local_trust trust = geteuid() == 0 ? LOCAL_TRUST_ROOT : LOCAL_TRUST_OWN;
     char dir[FILES_PATH_MAX], path[FILES_PATH_MAX];
+
+    run_dir_of(ctl, dir);
+    return files_path(dir, "control.sock", path, err) &&
+           local_socket_ask(path, trust, request, local_socket_deadline_ms(request->kind),
+                            ret_reply, err);
+}
+
+bool ask_quietly(const struct ctl *ctl, struct protocol_message *request,
+                 struct local_reply *ret_reply, struct error *err)
+{
+    if (!ask_any(ctl, request, ret_reply, err))
+        return false;
+    if (ret_reply->message.kind == PROTOCOL_OK)
+        return true;
+    local_reply_clear(ret_reply);
+    return err_set(err, REASON_DAEMON_AWAY, "the request was refused");
+}
+
+bool ask(const struct ctl *ctl, struct protocol_message *request, struct local_reply *ret_reply,
+         int *ret_exit)
+{
     struct error err;
 
     *ret_exit = CTL_ERROR;
-    run_dir_of(ctl, dir);
-    if (!files_path(dir, "control.sock", path, &err) ||
-        !local_socket_ask(path, trust, request, local_socket_deadline_ms(request->kind), ret_reply,
-                          &err)) {
+    if (!ask_any(ctl, request, ret_reply, &err)) {
         (void)ctl_error(&err);
         return false;
     }

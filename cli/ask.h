@@ -11,6 +11,9 @@
  */
 bool ask(const struct ctl *ctl, struct protocol_message *request, struct local_reply *ret_reply,
          int *ret_exit) MUST_CHECK;
+/* The same without a word on stderr. Anything but OK is false. */
+bool ask_quietly(const struct ctl *ctl, struct protocol_message *request,
+                 struct local_reply *ret_reply, struct error *err) MUST_CHECK;
 /* The JSON of a reply; the caller owns it. NULL when there is none. */
 json_t *ask_json(const struct local_reply *reply);
 /* Reply to a command that only does something: its text or JSON. Gives the exit code. */

@@ -5,7 +5,7 @@
  */
 #include "cli/ctl.h"
 
-ctl_run ctl_status, ctl_reload, ctl_drain, ctl_lock_add, ctl_lock_list, ctl_lock_remove;
+ctl_run ctl_status, ctl_reload, ctl_drain, ctl_upgrade, ctl_lock_add, ctl_lock_list, ctl_lock_remove;
 ctl_run ctl_sessions_list, ctl_sessions_show, ctl_sessions_kill, ctl_sessions_end;
 ctl_run ctl_check, ctl_verify, ctl_identity_show, ctl_identity_map, ctl_policy_check;
 ctl_run ctl_audit_verify, ctl_audit_tail, ctl_audit_show, ctl_explain;

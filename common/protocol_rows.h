@@ -45,6 +45,7 @@ REQUEST(CTL_SESSIONS_END_PENDING, 37, CONTROL, SENDER_ADMIN, 5000)
 REQUEST(CTL_LOCK_ADD, 38, CONTROL, SENDER_LOCK, 5000)
 REQUEST(CTL_LOCK_LIST, 39, CONTROL, SENDER_READ, 5000)
 REQUEST(CTL_LOCK_REMOVE, 40, CONTROL, SENDER_LOCK, 5000)
+REQUEST(CTL_UPGRADE, 41, CONTROL, SENDER_ADMIN, 60000)
 
 REPLY(ALLOW, 128)       /* AUTH_TUNNEL: grant, real_rhost, identity; ACCOUNT: uid, max_lifetime_s */
 REPLY(DENY, 129)        /* reason, text, session */
@@ -97,6 +98,10 @@ FIELD(48, lock_kind, TEXT, 16, CRITICAL, "user, group, certificate, issuer, serv
 FIELD(49, lock_value, TEXT, 1024, CRITICAL, "what is locked")
 FIELD(50, lock_id, TEXT, 64, CRITICAL, "id of a lock: in the reply of add, in remove")
 FIELD(51, expires_s, NUMBER, INT64_MAX, CRITICAL, "the lock ends then, seconds since 1970")
+/* Drain and upgrade. */
+FIELD(56, limit_s, NUMBER, 4294967295, CRITICAL, "drain: sessions that last longer are ended")
+FIELD(57, now, NUMBER, 1, CRITICAL, "1: drain ends the sessions at once")
+FIELD(58, path, TEXT, 4000, CRITICAL, "of the program that takes over; left out: the same path")
 
 #undef REQUEST
 #undef REPLY

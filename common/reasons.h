@@ -184,6 +184,13 @@ REASON(CONFIG_REFERENCE, FAULT, "a configuration name refers to nothing", "man g
 REASON(POLICY_SYNTAX, FAULT, "the policy has a syntax error", "docs/policy-guide.md")
 REASON(POLICY_VALUE, FAULT, "a policy value is not allowed", "docs/policy-guide.md")
 REASON(POLICY_REFERENCE, FAULT, "a policy name refers to nothing", "docs/policy-guide.md")
+REASON(UPGRADE_STATE, FAULT, "the other program cannot take over what this one holds",
+       "restart instead: sessions end")
+REASON(UPGRADE_FULL, FAULT, "too many old edges have sessions left",
+       "gatewayctl status; end their sessions or wait")
+REASON(UPGRADE_REFUSED, FAULT, "the other program refuses this configuration",
+       "run it with --check")
+REASON(BUSY, FAULT, "another change is under way", "try again in a moment")
 REASON(MSG_MALFORMED, FAULT, "a message is malformed", "")
 REASON(MSG_VERSION, FAULT, "a message has an unknown version", "upgrade both programs")
 REASON(NOT_PERMITTED, DENY, "you may not ask this", "the control section of gatewayd.conf")

@@ -3,7 +3,9 @@
  * for each of the other processes. Runs in the foreground and logs to stderr.
  */
 #include "common/log.h"
+#include "common/text.h"
 #include "gatewayd/parent/parent.h"
+#include "gatewayd/parent/state.h"
 #include "gatewayd/shared/role.h"
 #include "gatewayd/shared/start_check.h"
 
@@ -37,6 +39,8 @@ enum {
     OPTION_DESCRIBE,
     OPTION_VERSION,
     OPTION_ROLE,
+    OPTION_CHECK_UPGRADE,
+    OPTION_TAKE_OVER,
     OPTION_HELP
 };
 
@@ -47,6 +51,8 @@ static const struct option options[] = {
     {"describe-options", optional_argument, NULL, OPTION_DESCRIBE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"role", required_argument, NULL, OPTION_ROLE},
+    {"check-upgrade", required_argument, NULL, OPTION_CHECK_UPGRADE},
+    {"take-over", required_argument, NULL, OPTION_TAKE_OVER},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -118,7 +124,31 @@ static bool fill_standard_descriptors(void)
     return true;
 }
 
-static int run(const char *path, int mode)
+/* The state of the program before, in a memfd that it has left open for us; see state.h. */
+static bool parse_state(const char *text, int *ret_fd)
+{
+    uint64_t number;
+
+    if (!text_u64(bytes_of(text), &number) || number <= STDERR_FILENO || number > INT32_MAX ||
+        fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
+        return false;
+    *ret_fd = (int)number;
+    return true;
+}
+
+static int check_upgrade(const struct config *config, int state, struct config_errors *errors)
+{
+    struct error err;
+
+    if (!start_check(config, errors))
+        return 1;
+    if (state_check(state, config, parent_count_edges(config), &err))
+        return fputs(STATE_CAN_TAKE_OVER, stdout) < 0 || fflush(stdout) != 0;
+    errors->found(errors->context, "state", 0, &err);
+    return 1;
+}
+
+static int run(const char *path, int mode, int state)
 {
     size_t n = 0;
     struct config_errors errors = {.found = show_error, .context = &n};
@@ -129,6 +159,10 @@ static int run(const char *path, int mode)
         return 1;
     if (mode == 0)
         return start_check(config, &errors) ? parent_main(path, config) : 1;
+    if (mode == OPTION_TAKE_OVER)
+        return parent_take_over(path, config, state);
+    if (mode == OPTION_CHECK_UPGRADE)
+        return check_upgrade(config, state, &errors);
     if (mode == OPTION_CHECK) {
         status = start_check(config, &errors) ? 0 : 1;
     } else {
@@ -144,7 +178,7 @@ static int run(const char *path, int mode)
 int main(int argc, char **argv)
 {
     const char *path = DEFAULT_CONFIG;
-    int mode = 0, option;
+    int mode = 0, option, state = -1;
 
     if (!fill_standard_descriptors())
         return 1;
@@ -163,6 +197,15 @@ int main(int argc, char **argv)
             return printf("gatewayd " MTLS_VERSION "\n") < 0;
         case OPTION_HELP:
             return fputs(usage, stdout) < 0;
+        case OPTION_CHECK_UPGRADE:
+        case OPTION_TAKE_OVER:
+            mode = option;
+            if (!parse_state(optarg, &state)) {
+                (void)fputs("gatewayd: programs take over when gatewayctl upgrade says so\n",
+                            stderr);
+                return 2;
+            }
+            break;
         case OPTION_CHECK:
         case OPTION_PRINT:
             mode = option;
@@ -175,5 +218,5 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
-    return run(path, mode);
+    return run(path, mode, state);
 }

@@ -17,3 +17,10 @@ program(gatewayd_try SOURCES ${PROJECT_SOURCE_DIR}/gatewayd/main.c
 target_compile_definitions(gatewayd_try PRIVATE MTLS_VERSION="${PROJECT_VERSION}")
 add_test(NAME health.options COMMAND ${PROJECT_SOURCE_DIR}/tests/health/options.sh $<TARGET_FILE:gatewayd>)
 set_tests_properties(health.options PROPERTIES LABELS health ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
+
+# gatewayd as its next version could be: fields more in messages, a message more; for upgrades and downgrades in tests.
+get_target_property(next_sources gatewayd_core SOURCES)
+list(TRANSFORM next_sources PREPEND ${PROJECT_SOURCE_DIR}/gatewayd/)
+get_target_property(next_uses gatewayd_core LINK_LIBRARIES)
+program(gatewayd_next SOURCES ${PROJECT_SOURCE_DIR}/gatewayd/main.c ${next_sources} USES ${next_uses})
+target_compile_definitions(gatewayd_next PRIVATE MTLS_VERSION="${PROJECT_VERSION}+next" MTLS_NEXT_VERSION)

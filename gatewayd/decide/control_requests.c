@@ -67,8 +67,12 @@ void control_reply_json(struct local_request *request, json_t *json, struct prot
 
 static void ask_parent(struct decide *decide, struct local_request *request, enum ask_what what)
 {
-    struct message_ask ask = {.cookie = request->cookie, .what = (uint8_t)what};
+    const struct protocol_message *msg = &request->msg;
+    struct message_ask ask = {
+        .cookie = request->cookie, .what = (uint8_t)what, .path = msg->path, .now = msg->now == 1};
 
+    if (msg->limit_s != PROTOCOL_NO_NUMBER)
+        ask.seconds = (uint32_t)msg->limit_s;
     if (!channel_send(decide->role->parent, MESSAGE_ASK, &ask, -1))
         local_refuse(request, PROTOCOL_ERROR, REASON_OVERLOADED, "");
 }
@@ -86,8 +90,18 @@ static void reload(struct decide *decide, struct local_request *request)
 
 static void drain(struct decide *decide, struct local_request *request)
 {
-    control_record(decide, request, "drain", REASON_OK);
+    control_record(decide, request, request->msg.now == 1 ? "drain --now" : "drain", REASON_OK);
     ask_parent(decide, request, ASK_DRAIN);
+}
+
+static void upgrade(struct decide *decide, struct local_request *request)
+{
+    char detail[WHY_MAX];
+
+    (void)snprintf(detail, sizeof(detail), "upgrade %.*s", (int)request->msg.path.len,
+                   (const char *)request->msg.path.at);
+    control_record(decide, request, detail, REASON_OK);
+    ask_parent(decide, request, ASK_UPGRADE);
 }
 
 static void answer_status(struct decide *decide, struct local_request *request,
@@ -289,6 +303,7 @@ static const struct {
     {PROTOCOL_CTL_STATUS, status},
     {PROTOCOL_CTL_RELOAD, reload},
     {PROTOCOL_CTL_DRAIN, drain},
+    {PROTOCOL_CTL_UPGRADE, upgrade},
     {PROTOCOL_CTL_SESSIONS, list_sessions},
     {PROTOCOL_CTL_SESSION_KILL, kill_sessions},
     {PROTOCOL_CTL_SESSIONS_END_PENDING, end_pending},

@@ -23,6 +23,7 @@ enum {
     DECIDE_GRANT_MS = 10000,       /* account redeems what auth granted by then (login.md) */
     DECIDE_CLOSE_MS = 5000,        /* the edge answers END by then */
     DECIDE_RESUME_MS = 1000,       /* edges hand back their sessions by then */
+    DECIDE_DATA_MS = 3000,         /* and policy, replica and audit are there by then */
 };
 
 struct decide_counters {
@@ -34,6 +35,7 @@ struct hosts;
 struct resume;
 struct late_answer;
 struct reevaluate;
+struct handoff;
 
 struct decide {
     struct role *role;
@@ -41,7 +43,7 @@ struct decide {
     uint32_t own_uid; /* before the sandbox: 0 when started by root */
     uint64_t epoch;
     int64_t started_ms;
-    bool ready; /* sessions of the decide before are taken over or closed: verdicts may be given */
+    bool ready, serves; /* sessions of the decide before are taken over; verdicts may be given */
 
     struct channel *edges[DECIDE_EDGES_MAX];
     struct channel *directory; /* NULL: not there */
@@ -70,6 +72,7 @@ struct decide {
     int pam_fd, control_fd; /* until the servers have them */
     struct data *data;
     struct resume *resume;
+    struct handoff *handoff;
     struct reevaluate *reevaluate;
     struct local_groups groups;
     char boot_id[40]; /* "" where /proc gives none */
@@ -96,8 +99,7 @@ struct decide {
 /* --- facts.c ---------------------------------------------------------------------------------- */
 /* Fills decide->request and decide->decision for the session and a service. */
 void decide_evaluate(struct session *session, const char *service, bool confirmed);
-/* Whatever they point into goes away, or a new judgement begins. */
-void decide_forget_evaluation(struct decide *decide);
+void decide_forget_evaluation(struct decide *decide); /* what they point into goes away */
 /* JSON of the facts tested and of the misses of decide->decision. */
 void facts_json(const struct decide *decide, struct writer *out);
 void misses_json(const struct decide *decide, struct writer *out);
@@ -107,8 +109,8 @@ const struct config_directory *decide_directory(const struct decide *decide); /*
 
 /* --- stages.c --------------------------------------------------------------------------------- */
 void decide_open(struct decide *decide, uint32_t edge_slot, const struct message_open *open);
-/* Sessions of the decide before are taken over or closed: the connections that waited go on. */
-void decide_become_ready(struct decide *decide);
+/* There is something to decide on: the connections that waited go on. */
+void decide_serve(struct decide *decide);
 
 /* --- live.c ----------------------------------------------------------------------------------- */
 /* Starts the timers of a live session; again after each judgement. */
@@ -187,15 +189,12 @@ void resume_done(struct decide *decide, uint32_t edge_slot);
 /* Begins to wait for the edges; ready at once when the registry knows no live session. */
 void resume_begin(struct decide *decide);
 
-/* --- whoami.c --------------------------------------------------------------------------------- */
+/* --- whoami.c, pam_requests.c, control_requests.c -------------------------------------------- */
 void whoami_text(struct session *session, struct writer *out);
-
-/* --- pam_requests.c, control_requests.c ------------------------------------------------------- */
 void pam_request(void *decide, struct local_request *request);
 void control_request(void *decide, struct local_request *request);
-/* The parent's answer to an ASK of a control request. */
+/* The parent's answer to an ASK. */
 void control_answer(struct decide *decide, const struct message_answer *answer);
 /* All sessions have been judged: what waited for that is answered. */
 void control_pass_done(struct decide *decide);
-/* The end: nobody waits any more. */
-void control_clear(struct decide *decide);
+void control_clear(struct decide *decide); /* the end: nobody waits any more */

@@ -3,6 +3,7 @@
  * with stages.c, in the order of pipeline.c.
  */
 #include "gatewayd/decide/data.h"
+#include "gatewayd/decide/handoff.h"
 #include "gatewayd/decide/setup.h"
 
 #include <unistd.h>
@@ -142,6 +143,19 @@ HANDLER(on_answer)
     control_answer(role->state, &msg->answer);
 }
 
+HANDLER(on_retire)
+{
+    (void)from;
+    close_unused(fd);
+    handoff_begin(role->state, &msg->retire);
+}
+
+HANDLER(on_held)
+{
+    close_unused(fd);
+    handoff_held(role->state, channel_peer_slot(from), &msg->held);
+}
+
 static const struct role_handler handlers[] = {
     {MESSAGE_TRUST, on_trust},
     {MESSAGE_POLICY, on_policy},
@@ -157,6 +171,8 @@ static const struct role_handler handlers[] = {
     {MESSAGE_CHAINS_DONE, on_chains_done},
     {MESSAGE_RESUME, on_resume},
     {MESSAGE_RESUME_DONE, on_resume_done},
+    {MESSAGE_RETIRE, on_retire},
+    {MESSAGE_HELD, on_held},
     {MESSAGE_ACK, on_ack},
     {MESSAGE_AUDIT_STATE, on_audit_state},
     {MESSAGE_PEER, on_peer},

@@ -16,13 +16,16 @@ struct header {
     uint32_t used;  /* places below may be in use */
 };
 
+/* Another layout of the records is another REGISTRY_FORMAT. */
+_Static_assert(sizeof(struct registry_record) == 312, "format 2");
+
 struct registry {
     uint8_t *at;
     uint32_t *free; /* places below used that are free, a stack */
     uint32_t n_free, room_free;
 };
 
-static const uint64_t magic = 0x6777726567310a02; /* "gwreg1" and a version */
+static const uint64_t magic = 0x6777726567310a00 | REGISTRY_FORMAT; /* "gwreg1\n", version */
 
 static struct header *header_of(const struct registry *registry)
 {

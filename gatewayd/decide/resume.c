@@ -35,7 +35,8 @@ struct resume {
     struct left *left;
     bool needed[DECIDE_EDGES_MAX]; /* edges that held sessions and have not said that this is all */
     size_t n_resumed;
-    ev_timer limit;
+    ev_timer limit, data; /* the second looks whether there is something to decide on */
+    int64_t data_until_ms;
 };
 
 static void give_back(struct decide *decide, uint32_t place)
@@ -114,7 +115,31 @@ static void finish(struct resume *resume)
     }
     if (n_lost > 0 || resume->n_resumed > 0)
         log_event(LOG_LEVEL_INFO, "resumed", "sessions=%zu lost=%zu", resume->n_resumed, n_lost);
-    decide_become_ready(decide);
+    decide->ready = true;
+    if (registry_used(decide->registry) == 0) { /* the first decide: nobody knew better before */
+        decide_serve(decide);
+        return;
+    }
+    resume->data_until_ms = clock_monotonic_ms() + DECIDE_DATA_MS;
+    ev_timer_again(decide->loop, &resume->data);
+}
+
+static bool has_data(const struct decide *decide)
+{
+    return decide->policy && (decide->replica || !decide_directory(decide)) &&
+           ledger_is_ready(decide->ledger);
+}
+
+/* New connections would be denied for want of what is on its way; they wait for it instead. */
+static void on_data(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct resume *resume = timer->data;
+
+    (void)events;
+    if (!has_data(resume->decide) && clock_monotonic_ms() < resume->data_until_ms)
+        return;
+    ev_timer_stop(loop, timer);
+    decide_serve(resume->decide);
 }
 
 static bool waits_for_edges(const struct resume *resume)
@@ -138,7 +163,9 @@ struct resume *resume_new(struct decide *decide)
 
     resume->decide = decide;
     ev_init(&resume->limit, on_limit);
-    resume->limit.data = resume;
+    ev_init(&resume->data, on_data);
+    resume->data.repeat = 0.005;
+    resume->limit.data = resume->data.data = resume;
     return resume;
 }
 
@@ -147,6 +174,7 @@ struct resume *resume_free(struct resume *resume)
     if (!resume)
         return NULL;
     ev_timer_stop(resume->decide->loop, &resume->limit);
+    ev_timer_stop(resume->decide->loop, &resume->data);
     while (resume->left)
         drop_left(resume, resume->left);
     free(resume);

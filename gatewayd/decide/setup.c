@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "gatewayd/decide/data.h"
+#include "gatewayd/decide/handoff.h"
 #include "gatewayd/decide/hosts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -42,6 +43,7 @@ void *decide_create(struct role *role)
     decide->sessions = sessions_new();
     decide->data = data_new(decide);
     decide->resume = resume_new(decide);
+    decide->handoff = handoff_new(decide);
     decide->strangers = strangers_new(clock_monotonic_ms());
     decide->reevaluate = reevaluate_new(decide);
     decide->directory_state = REASON_DIRECTORY_UNREACHABLE; /* nobody has said anything yet */
@@ -370,6 +372,7 @@ void decide_destroy(struct decide *decide)
     (void)reevaluate_free(decide->reevaluate);
     (void)texts_free(decide->texts);
     (void)resume_free(decide->resume);
+    (void)handoff_free(decide->handoff);
     (void)strangers_free(decide->strangers);
     (void)replica_free(decide->replica);
     (void)data_free(decide->data);

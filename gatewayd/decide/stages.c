@@ -31,7 +31,7 @@ enum stage_result decide_register(void *context)
     struct session *session = context;
     struct decide *decide = session->decide;
 
-    if (!decide->ready) {
+    if (!decide->serves) {
         session->waits = SESSION_WAITS_READY;
         return STAGE_WAIT;
     }
@@ -251,8 +251,8 @@ static void continue_ready(void *context, struct session *session)
         pipeline_continue(session->pipeline);
 }
 
-void decide_become_ready(struct decide *decide)
+void decide_serve(struct decide *decide)
 {
-    decide->ready = true;
+    decide->serves = true;
     sessions_each(decide->sessions, continue_ready, NULL);
 }

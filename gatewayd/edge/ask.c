@@ -104,7 +104,7 @@ static bool send_open(struct connection *c)
     struct channel *decide = role_channel(edge->role, PROCESS_DECIDE, 0);
     struct message_open open;
 
-    if (!decide || edge->resume_running)
+    if (!decide || edge->resume_running || edge->hold != EDGE_HOLD_NOTHING)
         return false;
     open = ask_open(c);
     c->open_sent = channel_send(decide, MESSAGE_OPEN, &open, -1);

@@ -245,7 +245,8 @@ static bool tell_close(struct connection *c)
                                 .bytes_out = c->bytes_out,
                                 .detail = bytes_of(c->end_detail)};
 
-    return decide && !c->edge->resume_running && channel_send(decide, MESSAGE_CLOSE, &msg, -1);
+    return decide && !c->edge->resume_running && c->edge->hold != EDGE_HOLD_ALL &&
+           channel_send(decide, MESSAGE_CLOSE, &msg, -1);
 }
 
 enum stage_result connection_end(struct connection *c, enum reason reason, enum last_word word)
@@ -270,7 +271,8 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
     if (owed && !tell_close(c) && edge->n_untold < UNTOLD_MAX) {
         connection_wait(c, &edge->untold);
         edge->n_untold++;
-        if (role_channel(edge->role, PROCESS_DECIDE, 0) && !edge->resume_running)
+        if (role_channel(edge->role, PROCESS_DECIDE, 0) && !edge->resume_running &&
+            edge->hold == EDGE_HOLD_NOTHING)
             listener_pause(edge, PAUSE_DECIDE); /* no room there: looks again by itself */
     } else {
         free_connection(c);

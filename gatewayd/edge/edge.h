@@ -7,6 +7,7 @@
 #include "gatewayd/edge/counters.h"
 #include "gatewayd/edge/give_back.h"
 #include "gatewayd/edge/key_provider.h"
+#include "gatewayd/edge/retire.h"
 #include "gatewayd/edge/route.h"
 #include "gatewayd/edge/turns.h"
 #include "gatewayd/edge/wire.h"
@@ -62,6 +63,8 @@ struct edge {
     size_t n_listening;
     unsigned paused;      /* PAUSE_ bits */
     ev_timer pause_timer; /* looks whether a pause may end */
+    ev_timer retire_timer; /* looks whether a retired edge may end */
+    enum edge_hold hold;   /* decide hands over to another */
     struct spare_files spare;
     double complained; /* when the log last said that there are no descriptors */
 

@@ -241,3 +241,16 @@ bool listener_add(struct edge *edge, const struct message_file *file, int fd, st
     listener_update(edge);
     return true;
 }
+
+void listener_close_all(struct edge *edge)
+{
+    for (size_t i = 0; i < edge->n_listening; i++) {
+        struct listening *listening = edge->listening[i];
+
+        ev_io_stop(edge->role->loop, &listening->io);
+        (void)close(listening->fd);
+        free(listening->title);
+        free(listening);
+    }
+    edge->n_listening = 0;
+}

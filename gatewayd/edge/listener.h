@@ -13,6 +13,8 @@ bool listener_add(struct edge *edge, const struct message_file *file, int fd,
                   struct error *err) MUST_CHECK;
 /* Starts or stops accepting as edge->paused and the configuration say. */
 void listener_update(struct edge *edge);
+/* Closes our descriptors of all sockets; others may still listen on them. */
+void listener_close_all(struct edge *edge);
 /* Sets a PAUSE_ bit; it goes away by itself when its cause is gone, but for PAUSE_DRAIN. */
 void listener_pause(struct edge *edge, unsigned why);
 void listener_init(struct edge *edge);

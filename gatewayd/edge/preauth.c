@@ -63,7 +63,8 @@ static bool send_kind(struct preauth *preauth, struct kind *kind)
 
     if (kind->key.listener < config->n_listener)
         msg.listener_name = bytes_of(config->listener[kind->key.listener].title);
-    if (!decide || !channel_send(decide, MESSAGE_PREAUTH_DENIED, &msg, -1))
+    if (!decide || preauth->edge->hold == EDGE_HOLD_ALL ||
+        !channel_send(decide, MESSAGE_PREAUTH_DENIED, &msg, -1))
         return false;
     kind->count = 0;
     clear_kind(kind);

@@ -5,6 +5,7 @@
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/live.h"
+#include "gatewayd/edge/retire.h"
 #include "gatewayd/edge/setup.h"
 
 static void handle_trust(struct role *role, struct channel *from, const union message *msg, int fd)
@@ -46,7 +47,22 @@ static void handle_drain(struct role *role, struct channel *from, const union me
 {
     (void)from;
     (void)fd;
-    edge_drain(role->state, msg->drain.now);
+    retire_drain(role->state, msg->drain.now);
+}
+
+static void handle_retire(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)msg;
+    (void)fd;
+    retire_begin(role->state);
+}
+
+static void handle_hold(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)fd;
+    retire_hold(role->state, &msg->hold);
 }
 
 /* An answer that came too late: its handshake has ended. */
@@ -60,9 +76,10 @@ static void handle_signature(struct role *role, struct channel *from, const unio
 }
 
 static const struct role_handler handlers[] = {
-    {MESSAGE_TRUST, handle_trust}, {MESSAGE_VERDICT, handle_verdict},
-    {MESSAGE_END, handle_end},     {MESSAGE_VERIFY, handle_verify},
-    {MESSAGE_DRAIN, handle_drain}, {MESSAGE_SIGNATURE, handle_signature},
+    {MESSAGE_TRUST, handle_trust},       {MESSAGE_VERDICT, handle_verdict},
+    {MESSAGE_END, handle_end},           {MESSAGE_VERIFY, handle_verify},
+    {MESSAGE_RETIRE, handle_retire},     {MESSAGE_HOLD, handle_hold},
+    {MESSAGE_DRAIN, handle_drain},       {MESSAGE_SIGNATURE, handle_signature},
     {MESSAGE_IDENTITY, handle_identity},
 };
 

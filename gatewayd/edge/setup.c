@@ -66,6 +66,7 @@ void *edge_create(struct role *role)
     give_back_init(edge);
     edge->idle = idle_new(edge);
     listener_init(edge);
+    retire_init(edge);
     live_init(edge);
     relay_init(edge);
     return edge;
@@ -201,8 +202,10 @@ void edge_channel_up(struct role *role, struct channel *channel)
 
     if (channel_peer(channel) == PROCESS_KEY)
         connection_wake_all(edge, &edge->waiting_key);
-    if (channel_peer(channel) == PROCESS_DECIDE)
+    if (channel_peer(channel) == PROCESS_DECIDE) {
+        retire_hold_no_more(edge);
         live_resume(edge);
+    }
 }
 
 void edge_channel_down(struct role *role, struct channel *channel, const struct error *why)
@@ -210,16 +213,4 @@ void edge_channel_down(struct role *role, struct channel *channel, const struct 
     (void)why;
     if (channel_peer(channel) == PROCESS_DECIDE)
         ask_decide_lost(role->state);
-}
-
-void edge_drain(struct edge *edge, bool now)
-{
-    struct connection *c, *next;
-
-    listener_pause(edge, PAUSE_DRAIN);
-    for (c = now ? edge->first : NULL; c; c = next) {
-        next = c->next;
-        if (c->phase != PHASE_ENDED)
-            (void)connection_end(c, REASON_DRAINED, LAST_WORD_NONE);
-    }
 }

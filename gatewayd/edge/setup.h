@@ -10,5 +10,3 @@ bool edge_start(struct role *role, struct error *err);
 bool edge_reconfigure(struct role *role, const struct config *before, struct error *err);
 void edge_channel_up(struct role *role, struct channel *channel);
 void edge_channel_down(struct role *role, struct channel *channel, const struct error *why);
-/* DRAIN. */
-void edge_drain(struct edge *edge, bool now);

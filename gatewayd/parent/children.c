@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/messages.h"
+#include "gatewayd/parent/succession.h"
 #include "gatewayd/shared/config_value.h"
 #include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/memfd.h"
@@ -59,13 +60,25 @@ static void on_restart(struct ev_loop *loop, ev_timer *timer, int events)
     child_start(timer->data);
 }
 
-static void add_child(struct parent *parent, enum process_role role, uint32_t slot)
+/* A retired one that has ended leaves its place to others. */
+static struct child *find_place(struct parent *parent)
 {
-    struct child *child = &parent->children[parent->n_children++];
+    for (size_t i = 0; i < parent->n_children; i++)
+        if (parent->children[i].retired && parent->children[i].pid == 0)
+            return &parent->children[i];
+    return parent->n_children < CHILDREN_MAX ? &parent->children[parent->n_children++] : NULL;
+}
 
+struct child *children_add(struct parent *parent, enum process_role role, uint32_t slot)
+{
+    struct child *child = find_place(parent);
+
+    if (!child)
+        return NULL;
     *child = (struct child){.parent = parent, .role = role, .slot = slot, .wanted = true};
     ev_init(&child->restart, on_restart);
     child->restart.data = child;
+    return child;
 }
 
 bool children_needs_spawn(const struct config *config)
@@ -86,19 +99,25 @@ void children_plan(struct parent *parent, uint32_t n_edges)
                                                PROCESS_DECIDE, PROCESS_KEY,   PROCESS_FETCH};
 
     for (size_t i = 0; i < ARRAY_LEN(single); i++)
-        add_child(parent, single[i], 0);
+        if (!children_find(parent, single[i], 0))
+            (void)children_add(parent, single[i], 0);
     for (uint32_t slot = 0; slot < n_edges; slot++)
-        add_child(parent, PROCESS_EDGE, slot);
+        (void)children_add(parent, PROCESS_EDGE, slot);
     children_find(parent, PROCESS_SPAWN, 0)->wanted = children_needs_spawn(parent->config);
     children_find(parent, PROCESS_FETCH, 0)->wanted = fetched_is_needed(parent->config);
 }
 
 struct child *children_find(struct parent *parent, enum process_role role, uint32_t slot)
 {
-    for (size_t i = 0; i < parent->n_children; i++)
-        if (parent->children[i].role == role && parent->children[i].slot == slot)
-            return &parent->children[i];
-    return NULL;
+    struct child *found = NULL;
+
+    for (size_t i = 0; i < parent->n_children; i++) {
+        struct child *child = &parent->children[i];
+
+        if (child->role == role && child->slot == slot && (!found || child->wanted))
+            found = child;
+    }
+    return found;
 }
 
 static bool runs(const struct child *child)
@@ -184,6 +203,9 @@ bool child_run(struct child *child, const struct channel_calls *calls, void *con
         return err_set(err, REASON_SYSTEM, "fork: %m");
     }
     child->pid = pid;
+    child->fd = fds[0];
+    child->old = false;
+    child->program = child->parent->program;
     child->state = CHILD_STARTING;
     child->started_ms = clock_monotonic_ms();
     child->ready_ms = 0;
@@ -243,9 +265,8 @@ static bool is_pair(enum process_role a, enum process_role b)
 
 static void pass_end(struct child *to, const struct child *other, int fd)
 {
-    struct message_channel channel = {.role = (uint8_t)other->role,
-                                      .slot = other->slot,
-                                      .table = channel_table(other->channel)};
+    struct message_channel channel = {
+        .role = (uint8_t)other->role, .slot = other->slot, .table = channel_table(other->channel)};
 
     if (!channel_send(to->channel, MESSAGE_CHANNEL, &channel, fd))
         log_event(LOG_LEVEL_ERROR, "channel_not_sent", "to=%s", process_of(to->role)->name);
@@ -341,7 +362,7 @@ static void on_down(void *context, struct channel *channel, const struct error *
     child_replace(child);
 }
 
-static const struct channel_calls calls = {.message = messages_handle, .down = on_down};
+const struct channel_calls children_calls = {.message = messages_handle, .down = on_down};
 
 void child_start(struct child *child)
 {
@@ -350,7 +371,7 @@ void child_start(struct child *child)
 
     if (child->pid != 0 || !child->wanted || parent->ending != ENDING_NOT)
         return;
-    if (!child_run(child, &calls, child, &err)) {
+    if (!child_run(child, &children_calls, child, &err)) {
         log_error("start_failed", &err, "process=%s", process_of(child->role)->name);
         child->failures++;
         start_later(child);
@@ -382,10 +403,15 @@ void child_end(struct child *child)
         child->state = CHILD_ENDING;
 }
 
+static bool is_told_to_end(const struct child *child)
+{
+    return child->parent->draining || (child->old && succession_runs(child->parent));
+}
+
 static void log_end(const struct child *child, pid_t pid, int status)
 {
     const char *name = process_of(child->role)->name;
-    bool expected = !child->wanted || child->parent->ending != ENDING_NOT;
+    bool expected = !child->wanted || is_told_to_end(child) || child->parent->ending != ENDING_NOT;
     enum log_level level = expected ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
 
     if (WIFSIGNALED(status))
@@ -394,6 +420,14 @@ static void log_end(const struct child *child, pid_t pid, int status)
     else
         log_event(level, "process_ended", "process=%s slot=%u pid=%d status=%d", name, child->slot,
                   (int)pid, WEXITSTATUS(status));
+}
+
+/* Nobody is let in any more, so a new edge would have nothing to do; and a decide that hands over
+ * is followed when its turn comes. */
+static bool is_not_replaced(const struct child *child)
+{
+    return (child->role == PROCESS_EDGE && child->parent->draining) ||
+           succession_holds(child->parent, child->role);
 }
 
 void children_ended(struct parent *parent, pid_t pid, int status)
@@ -412,9 +446,10 @@ void children_ended(struct parent *parent, pid_t pid, int status)
         child->channel = channel_free(child->channel);
         free(child->counters);
         child->counters = NULL;
-        if (!child->wanted || parent->ending != ENDING_NOT)
+        if (!child->wanted || parent->ending != ENDING_NOT || is_not_replaced(child))
             return;
-        child->restarts++;
+        if (!is_told_to_end(child))
+            child->restarts++;
         start_later(child);
         return;
     }

@@ -4,8 +4,25 @@
  */
 #include "gatewayd/parent/parent.h"
 
-/* Fills parent->children for this configuration; starts nothing. */
+/* Fills parent->children for this configuration, beside those that are there; starts nothing. */
 void children_plan(struct parent *parent, uint32_t n_edges);
+/* A place for one more, in front of nobody: not started. NULL when all places are taken. */
+struct child *children_add(struct parent *parent, enum process_role role, uint32_t slot);
+/* One that the program before has started: its process and the channel to it. */
+struct adopted {
+    enum process_role role;
+    uint32_t slot, restarts, program;
+    pid_t pid;
+    int fd;
+    uint64_t table;
+    int64_t started_ms, retired_ms;
+    bool retired;
+};
+void child_adopt(struct parent *parent, const struct adopted *adopted);
+/* No process takes its place when it ends by itself. */
+void child_retire(struct child *child);
+/* Programs before this one whose edges have sessions left. */
+size_t children_count_programs(const struct parent *parent);
 /* Starts every child of this role that is away. */
 void children_start(struct parent *parent, enum process_role role);
 /* Starts one: pairs it with those that run, hands it its files, trust and policy. */
@@ -33,5 +50,7 @@ struct child *children_find(struct parent *parent, enum process_role role, uint3
 bool children_all_ready(const struct parent *parent);
 /* Whether any child of the role still runs. */
 bool children_running(const struct parent *parent, enum process_role role);
+/* What the channel of a child calls. */
+extern const struct channel_calls children_calls;
 /* Logs errors of files with their place. */
 extern const struct config_errors children_log_errors;

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -158,6 +159,27 @@ static void on_gone(struct ev_loop *loop, ev_io *io, int events)
         drop(login);
 }
 
+static struct login *add(struct parent *parent, const struct session_id *session, uint32_t pid,
+                         int pidfd)
+{
+    struct login *login = xcalloc(1, sizeof(*login));
+
+    *login = (struct login){.session = *session,
+                            .parent = parent,
+                            .pidfd = pidfd,
+                            .pid = pid,
+                            .audit_session = NO_AUDIT_SESSION};
+    look_at_audit_session(login);
+    ev_timer_init(&login->timer, on_timer, 2.0, 0.0);
+    ev_io_init(&login->gone, on_gone, pidfd, EV_READ);
+    login->timer.data = login->gone.data = login;
+    ev_timer_start(parent->loop, &login->timer);
+    ev_io_start(parent->loop, &login->gone);
+    HASH_ADD(hh, parent->logins, session, sizeof(login->session), login);
+    parent->n_logins++;
+    return login;
+}
+
 void logins_opened(struct parent *parent, const struct message_login_opened *opened)
 {
     struct login *login = find(parent, &opened->session);
@@ -174,20 +196,7 @@ void logins_opened(struct parent *parent, const struct message_login_opened *ope
             (void)close(pidfd);
         return;
     }
-    login = xcalloc(1, sizeof(*login));
-    *login = (struct login){.session = opened->session,
-                            .parent = parent,
-                            .pidfd = pidfd,
-                            .pid = opened->pid,
-                            .audit_session = NO_AUDIT_SESSION};
-    look_at_audit_session(login);
-    ev_timer_init(&login->timer, on_timer, 2.0, 0.0);
-    ev_io_init(&login->gone, on_gone, pidfd, EV_READ);
-    login->timer.data = login->gone.data = login;
-    ev_timer_start(parent->loop, &login->timer);
-    ev_io_start(parent->loop, &login->gone);
-    HASH_ADD(hh, parent->logins, session, sizeof(login->session), login);
-    parent->n_logins++;
+    (void)add(parent, &opened->session, opened->pid, pidfd);
 }
 
 void logins_kill(struct parent *parent, const struct session_id *session)
@@ -203,4 +212,55 @@ void logins_kill(struct parent *parent, const struct session_id *session)
     ev_timer_stop(parent->loop, &login->timer);
     ev_timer_set(&login->timer, KILL_AFTER_MS / 1000.0, 0.0);
     ev_timer_start(parent->loop, &login->timer);
+}
+
+/* --- for a program that takes over ------------------------------------------------------------ */
+
+json_t *logins_json(const struct parent *parent)
+{
+    json_t *list = json_array();
+
+    for (const struct login *login = parent->logins; login; login = login->hh.next) {
+        char id[SESSION_ID_TEXT_LEN + 1];
+
+        session_id_format(&login->session, id);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:I,s:i,s:I,s:b}", "session", id, "pid", (json_int_t)login->pid,
+                            "pidfd", login->pidfd, "audit_session",
+                            (json_int_t)login->audit_session, "killed", login->killed));
+    }
+    return list;
+}
+
+bool logins_adopt(struct parent *parent, const json_t *list)
+{
+    json_t *value;
+    size_t i;
+
+    json_array_foreach(list, i, value)
+    {
+        struct session_id session;
+        json_int_t pid, audit_session;
+        const char *id;
+        int pidfd, killed;
+        struct login *login;
+
+        if (json_unpack(value, "{s:s,s:I,s:i,s:I,s:b}", "session", &id, "pid", &pid, "pidfd",
+                        &pidfd, "audit_session", &audit_session, "killed", &killed) < 0 ||
+            !session_id_parse(bytes_of(id), &session) || pid <= 1 || pid > INT32_MAX ||
+            fcntl(pidfd, F_SETFD, FD_CLOEXEC) < 0)
+            return false;
+        login = add(parent, &session, (uint32_t)pid, pidfd);
+        login->audit_session = (uint32_t)audit_session;
+        login->killed = killed; /* its timer ends it for good */
+    }
+    return true;
+}
+
+bool logins_keep_open(const struct parent *parent, bool open)
+{
+    for (const struct login *login = parent->logins; login; login = login->hh.next)
+        if (fcntl(login->pidfd, F_SETFD, open ? 0 : FD_CLOEXEC) < 0)
+            return false;
+    return true;
 }

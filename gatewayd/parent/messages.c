@@ -7,11 +7,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/ending.h"
 #include "gatewayd/parent/logins.h"
 #include "gatewayd/parent/notify.h"
 #include "gatewayd/parent/reload.h"
-#include "gatewayd/parent/sockets.h"
 #include "gatewayd/parent/status.h"
+#include "gatewayd/parent/succession.h"
+#include "gatewayd/parent/upgrade.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <unistd.h>
@@ -36,6 +38,7 @@ static void handle_ready(struct child *child, const union message *msg)
         child_replace(child);
     notify_when_ready(parent);
     reload_answered(parent);
+    succession_look(parent);
 }
 
 static void handle_failed(struct child *child, const union message *msg)
@@ -88,7 +91,6 @@ static void handle_kill(struct child *child, const union message *msg)
 static void handle_ask(struct child *child, const union message *msg)
 {
     struct parent *parent = child->parent;
-    struct message_drain drain = {.now = false};
 
     switch (msg->ask.what) {
     case ASK_STATUS:
@@ -98,11 +100,11 @@ static void handle_ask(struct child *child, const union message *msg)
         reload_begin(parent, &msg->ask.cookie);
         break;
     case ASK_DRAIN:
-        parent->draining = true;
-        children_tell(parent, PROCESS_EDGE, MESSAGE_DRAIN, &drain, -1);
-        children_tell(parent, PROCESS_DECIDE, MESSAGE_DRAIN, &drain, -1);
-        sockets_stop_listening(&parent->sockets);
         status_reply(parent, msg->ask.cookie, REASON_OK, (struct bytes){NULL, 0});
+        ending_drain(parent, msg->ask.seconds, msg->ask.now);
+        break;
+    case ASK_UPGRADE:
+        upgrade_begin(parent, msg->ask.path, &msg->ask.cookie);
         break;
     default:
         status_reply(parent, msg->ask.cookie, REASON_MSG_MALFORMED, (struct bytes){NULL, 0});
@@ -151,7 +153,7 @@ void messages_send_loaded(struct child *child)
         sent = channel_send(child->channel, MESSAGE_TRUST, &new_trust, trust->fd);
     if (policy->fd >= 0 && child->role == PROCESS_DECIDE)
         sent = channel_send(child->channel, MESSAGE_POLICY, &new_policy, policy->fd) && sent;
-    if (parent->draining && (child->role == PROCESS_EDGE || child->role == PROCESS_DECIDE))
+    if (parent->draining && child->role == PROCESS_EDGE)
         sent = channel_send(child->channel, MESSAGE_DRAIN, &drain, -1) && sent;
     if (!sent)
         log_event(LOG_LEVEL_ERROR, "message_not_sent", "process=%s", process_of(child->role)->name);

@@ -4,6 +4,7 @@
  * replaces them, and hands each what it may have. Its state is one struct; each file of this folder
  * has its part of it.
  */
+#include "gatewayd/parent/upgrade_state.h"
 #include "gatewayd/shared/channel.h"
 #include "gatewayd/shared/config.h"
 
@@ -30,6 +31,7 @@ struct child {
     enum child_state state;
     pid_t pid; /* 0 none */
     struct channel *channel;
+    int fd; /* of the channel */
     int64_t started_ms, ready_ms; /* CLOCK_MONOTONIC */
     uint32_t restarts;
     unsigned failures; /* in a row: each doubles the pause before the next start */
@@ -39,13 +41,19 @@ struct child {
     struct error refusal; /* and why */
     char *counters;       /* JSON of its last COUNTERS; NULL none */
     bool wanted;          /* spawn only runs where a row needs it */
+    bool old;             /* started by the program before this one */
+    uint32_t program;     /* the how many-th since the start that started it; the first is 0 */
+    bool retired;         /* ends by itself; nobody takes its place */
+    int64_t retired_ms;   /* time of day */
 };
 
 /* One listening socket of an edge. */
 struct listening_socket {
     const char *title; /* of the listener section; owned */
     uint32_t index;    /* of its address */
+    char *address;     /* as configured; owned */
     uint32_t slot;
+    uint32_t old_slot; /* during a take-over, should it fail */
     int fd;
 };
 
@@ -142,6 +150,7 @@ struct parent {
     const char *config_path;
     struct config *config; /* in force */
     uint32_t generation;
+    uint32_t program; /* upgrades so far */
     int64_t started_ms, reloaded_ms; /* the second is time of day */
     bool root;                       /* started as root */
     struct sockets sockets;
@@ -156,6 +165,8 @@ struct parent {
     struct load_errors reload_errors;    /* of the last reload */
     struct loading loading;
     struct reload reload;
+    struct upgrade upgrade;
+    struct succession succession;
     struct login *logins; /* uthash by session id */
     size_t n_logins;
     struct watches watches;
@@ -164,8 +175,13 @@ struct parent {
     int64_t end_asked_ms;
     ev_timer end_timer;
     ev_child child_ended;
-    ev_signal hangup, terminate, interrupt;
+    ev_signal hangup, terminate, interrupt, user2;
+    ev_timer drain_timer; /* drain --timeout */
 };
 
 /* Runs the daemon; the exit status of the process. */
 int parent_main(const char *config_path, struct config *config);
+/* The same in the place of another program, which has left its state in a memfd. */
+int parent_take_over(const char *config_path, struct config *config, int state);
+/* Edge processes of a configuration. */
+uint32_t parent_count_edges(const struct config *config);

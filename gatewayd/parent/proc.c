@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/ending.h"
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/parent/lists.h"
 #include "gatewayd/parent/loading.h"
@@ -16,6 +17,9 @@
 #include "gatewayd/parent/privilege.h"
 #include "gatewayd/parent/reload.h"
 #include "gatewayd/parent/sockets.h"
+#include "gatewayd/parent/state.h"
+#include "gatewayd/parent/succession.h"
+#include "gatewayd/parent/upgrade.h"
 #include "gatewayd/parent/watches.h"
 #include "gatewayd/shared/limits.h"
 #include "gatewayd/shared/registry_len.h"
@@ -25,15 +29,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* A second signal does not wait, unless it is the first one's echo (to the process group). */
 enum { IMPATIENT_MS = 500 };
-/* How long each step of the end may take; the next one comes at once when it is done. */
-enum { END_EDGES_MS = 3000, END_DECIDE_MS = 1500, END_AUDIT_MS = 2000 };
 
-static uint32_t count_edges(const struct config *config)
+uint32_t parent_count_edges(const struct config *config)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -58,77 +61,6 @@ static int make_registry(struct error *err)
     return fd;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
-
-static void end_role(struct parent *parent, enum process_role role)
-{
-    for (size_t i = 0; i < parent->n_children; i++)
-        if (parent->children[i].role == role)
-            child_end(&parent->children[i]);
-}
-
-static void wait_ms(struct parent *parent, int64_t ms)
-{
-    ev_timer_stop(parent->loop, &parent->end_timer);
-    ev_timer_set(&parent->end_timer, (double)ms / 1000.0, 0.0);
-    ev_timer_start(parent->loop, &parent->end_timer);
-}
-
-/* One step further: edges, then who decides, then audit with everything that they still said. */
-static void end_further(struct parent *parent)
-{
-    struct message_drain drain = {.now = true};
-
-    switch (parent->ending) {
-    case ENDING_NOT:
-        parent->ending = ENDING_EDGES;
-        parent->draining = true;
-        notify_ending();
-        children_tell(parent, PROCESS_EDGE, MESSAGE_DRAIN, &drain, -1);
-        sockets_stop_listening(&parent->sockets);
-        wait_ms(parent, END_EDGES_MS);
-        break;
-    case ENDING_EDGES:
-        parent->ending = ENDING_DECIDE;
-        end_role(parent, PROCESS_EDGE);
-        end_role(parent, PROCESS_KEY);
-        end_role(parent, PROCESS_SPAWN);
-        end_role(parent, PROCESS_DIRECTORY);
-        end_role(parent, PROCESS_FETCH);
-        children_tell(parent, PROCESS_DECIDE, MESSAGE_DRAIN, &drain, -1);
-        wait_ms(parent, END_DECIDE_MS);
-        break;
-    case ENDING_DECIDE:
-        parent->ending = ENDING_AUDIT;
-        end_role(parent, PROCESS_DECIDE);
-        children_tell(parent, PROCESS_AUDIT, MESSAGE_DRAIN, &drain, -1);
-        wait_ms(parent, END_AUDIT_MS);
-        break;
-    case ENDING_AUDIT:
-        end_role(parent, PROCESS_AUDIT);
-        ev_break(parent->loop, EVBREAK_ALL);
-        break;
-    }
-}
-
-/* A step is done early when the processes that it waits for have ended by themselves. */
-static void end_when_gone(struct parent *parent)
-{
-    static const enum process_role awaited[] = {[ENDING_EDGES] = PROCESS_EDGE,
-                                                [ENDING_DECIDE] = PROCESS_DECIDE,
-                                                [ENDING_AUDIT] = PROCESS_AUDIT};
-
-    if (parent->ending != ENDING_NOT && !children_running(parent, awaited[parent->ending]))
-        end_further(parent);
-}
-
-static void on_end_timer(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)events;
-    end_further(timer->data);
-}
-
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static void on_child(struct ev_loop *loop, ev_child *watcher, int events)
@@ -137,11 +69,13 @@ static void on_child(struct ev_loop *loop, ev_child *watcher, int events)
 
     (void)loop;
     (void)events;
-    if (loading_ended(parent, watcher->rpid, watcher->rstatus))
+    if (loading_ended(parent, watcher->rpid, watcher->rstatus) ||
+        upgrade_ended(parent, watcher->rpid, watcher->rstatus))
         return;
     children_ended(parent, watcher->rpid, watcher->rstatus);
     reload_answered(parent);
-    end_when_gone(parent);
+    succession_look(parent);
+    ending_look(parent);
 }
 
 static void on_hangup(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -160,10 +94,17 @@ static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
     log_event(LOG_LEVEL_INFO, "ending", "signal=%d", watcher->signum);
     if (parent->ending == ENDING_NOT) {
         parent->end_asked_ms = clock_monotonic_ms();
-        end_further(parent);
+        ending_begin(parent);
     } else if (clock_monotonic_ms() - parent->end_asked_ms >= IMPATIENT_MS) {
         ev_break(parent->loop, EVBREAK_ALL);
     }
+}
+
+static void on_user2(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    upgrade_begin(watcher->data, (struct bytes){NULL, 0}, NULL);
 }
 
 static void watch_signals(struct parent *parent)
@@ -172,14 +113,16 @@ static void watch_signals(struct parent *parent)
     ev_signal_init(&parent->hangup, on_hangup, SIGHUP);
     ev_signal_init(&parent->terminate, on_terminate, SIGTERM);
     ev_signal_init(&parent->interrupt, on_terminate, SIGINT);
-    ev_init(&parent->end_timer, on_end_timer);
+    ev_signal_init(&parent->user2, on_user2, SIGUSR2);
     parent->child_ended.data = parent->hangup.data = parent->terminate.data =
-        parent->interrupt.data = parent->end_timer.data = parent;
+        parent->interrupt.data = parent->user2.data = parent;
     ev_child_start(parent->loop, &parent->child_ended);
     ev_signal_start(parent->loop, &parent->hangup);
     ev_signal_start(parent->loop, &parent->terminate);
     ev_signal_start(parent->loop, &parent->interrupt);
+    ev_signal_start(parent->loop, &parent->user2);
     (void)signal(SIGPIPE, SIG_IGN);
+    upgrade_hold_signals(false);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -210,11 +153,9 @@ static void start_processes(struct parent *parent, uint32_t n_edges)
     watches_set(parent);
 }
 
-int parent_main(const char *config_path, struct config *config)
+static struct parent *make_parent(const char *config_path, struct config *config)
 {
     struct parent *parent = xcalloc(1, sizeof(*parent));
-    uint32_t n_edges = count_edges(config);
-    struct error err;
 
     (void)umask(022);
     log_open("parent", (enum log_level)config->gateway->log_level);
@@ -231,15 +172,68 @@ int parent_main(const char *config_path, struct config *config)
     reload_init(parent);
     watches_init(parent);
     lists_init(parent);
+    upgrade_init(parent);
+    succession_init(parent);
+    ending_init(parent);
+    return parent;
+}
+
+static int run(struct parent *parent)
+{
+    ev_run(parent->loop, 0);
+    logins_free(parent);
+    sockets_unlink(parent->config);
+    log_event(LOG_LEVEL_INFO, "ended", "%s", "");
+    return 0;
+}
+
+int parent_main(const char *config_path, struct config *config)
+{
+    struct parent *parent = make_parent(config_path, config);
+    uint32_t n_edges = parent_count_edges(config);
+    struct error err;
+
     if (!open_everything(parent, n_edges, &err)) {
         log_error("start_failed", &err, "%s", "");
         return 1;
     }
     watch_signals(parent);
     start_processes(parent, n_edges);
-    ev_run(parent->loop, 0);
-    logins_free(parent);
-    sockets_unlink(parent->config);
-    log_event(LOG_LEVEL_INFO, "ended", "%s", "");
-    return 0;
+    return run(parent);
+}
+
+/* --- in the place of another program ---------------------------------------------------------- */
+
+static bool adopt_everything(struct parent *parent, int state, struct error *err)
+{
+    bool good = service_users_check(parent->config, err) && limits_raise(parent->config, err) &&
+                folders_make(parent->config, err) && state_read(parent, state, err) &&
+                sockets_adopt(&parent->sockets, parent->config, err);
+
+    if (!good)
+        return false;
+    (void)state_keep_open(parent, false);
+    folders_fill_resolver(parent->config);
+    return privilege_drop(err);
+}
+
+int parent_take_over(const char *config_path, struct config *config, int state)
+{
+    struct parent *parent = make_parent(config_path, config);
+    struct error err;
+
+    (void)prctl(PR_SET_NAME, "gatewayd");
+    if (!adopt_everything(parent, state, &err)) {
+        log_error("take_over_failed", &err, "%s", "");
+        return 1;
+    }
+    children_plan(parent, 0);
+    parent->edges_started = parent->ready_told = true;
+    watch_signals(parent);
+    watches_set(parent);
+    log_event(LOG_LEVEL_INFO, "taken_over", "children=%zu logins=%zu", parent->n_children,
+              parent->n_logins);
+    (void)raise(SIGCHLD); /* who ended while nobody watched */
+    succession_begin(parent, parent_count_edges(config));
+    return run(parent);
 }

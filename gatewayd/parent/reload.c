@@ -12,6 +12,7 @@
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/parent/messages.h"
 #include "gatewayd/parent/status.h"
+#include "gatewayd/parent/succession.h"
 #include "gatewayd/parent/watches.h"
 #include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/start_check.h"
@@ -77,6 +78,13 @@ void reload_begin(struct parent *parent, const uint64_t *cookie)
 {
     struct reload *reload = &parent->reload;
 
+    if (parent->upgrade.asked || succession_runs(parent) ||
+        parent->succession.step == SUCCESSION_FAILED) {
+        log_event(LOG_LEVEL_ERROR, "reload_refused", "detail=\"an upgrade is not yet done\"");
+        if (cookie)
+            status_reply(parent, *cookie, REASON_BUSY, bytes_of("an upgrade is not yet done"));
+        return;
+    }
     if (cookie && reload->n_asked == ARRAY_LEN(reload->asked)) {
         status_reply(parent, *cookie, REASON_OVERLOADED, (struct bytes){NULL, 0});
         return;
@@ -98,7 +106,7 @@ void reload_begin(struct parent *parent, const uint64_t *cookie)
 
 static bool is_asked(const struct child *child)
 {
-    return child->channel && child->state == CHILD_READY;
+    return child->channel && child->state == CHILD_READY && !child->old && !child->retired;
 }
 
 static void send_to_all(struct parent *parent)
@@ -196,6 +204,7 @@ void reload_loaded(struct parent *parent)
         parent->edges_started = true;
         children_start(parent, PROCESS_EDGE);
     }
+    succession_loaded(parent);
     if (reload->loading || again)
         loading_begin(parent, reload->loading ? reload->candidate : parent->config);
 }

@@ -103,6 +103,7 @@ static bool open_listeners(struct sockets *sockets, const struct config *config,
                 sockets->listening[sockets->n_listening++] =
                     (struct listening_socket){.title = xstrdup(config->listener[i].title),
                                               .index = (uint32_t)k,
+                                              .address = xstrdup(config->listener[i].address.at[k]),
                                               .slot = slot,
                                               .fd = fd};
             }
@@ -150,6 +151,32 @@ static bool open_local(struct sockets *sockets, const struct config *config, str
     return sockets->control >= 0;
 }
 
+static bool has_spawn(const struct sockets *sockets, const char *title)
+{
+    for (size_t i = 0; i < sockets->n_spawn; i++)
+        if (strcmp(sockets->spawn[i].title, title) == 0)
+            return true;
+    return false;
+}
+
+static bool open_one_spawn(struct sockets *sockets, const char *title, const struct config *config,
+                           gid_t gid, struct error *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/spawn/%s", config->gateway->run_dir, title);
+    fd = bind_local(path, SOCK_STREAM, 0, gid, 0660, err);
+    if (fd < 0 || listen(fd, BACKLOG) < 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return fd < 0 ? false : err_set(err, REASON_SYSTEM, "socket %s: %m", path);
+    }
+    sockets->spawn = xrealloc(sockets->spawn, sockets->n_spawn + 1, sizeof(*sockets->spawn));
+    sockets->spawn[sockets->n_spawn++] = (struct spawn_socket){.title = xstrdup(title), .fd = fd};
+    return true;
+}
+
 /* Root owns them and decide's group may connect; the folder lets nobody else in. */
 static bool open_spawn(struct sockets *sockets, const struct config *config, struct error *err)
 {
@@ -158,22 +185,10 @@ static bool open_spawn(struct sockets *sockets, const struct config *config, str
 
     if (!service_user(config, PROCESS_DECIDE, &uid, &gid, err))
         return false;
-    for (size_t i = 0; i < config->n_spawn; i++) {
-        char path[PATH_MAX];
-        int fd;
-
-        (void)snprintf(path, sizeof(path), "%s/spawn/%s", config->gateway->run_dir,
-                       config->spawn[i].title);
-        fd = bind_local(path, SOCK_STREAM, 0, gid, 0660, err);
-        if (fd < 0 || listen(fd, BACKLOG) < 0) {
-            if (fd >= 0)
-                (void)close(fd);
-            return fd < 0 ? false : err_set(err, REASON_SYSTEM, "socket %s: %m", path);
-        }
-        sockets->spawn = xrealloc(sockets->spawn, sockets->n_spawn + 1, sizeof(*sockets->spawn));
-        sockets->spawn[sockets->n_spawn++] =
-            (struct spawn_socket){.title = xstrdup(config->spawn[i].title), .fd = fd};
-    }
+    for (size_t i = 0; i < config->n_spawn; i++)
+        if (!has_spawn(sockets, config->spawn[i].title) &&
+            !open_one_spawn(sockets, config->spawn[i].title, config, gid, err))
+            return false;
     return true;
 }
 
@@ -185,6 +200,122 @@ bool sockets_open(struct sockets *sockets, const struct config *config, uint32_t
            open_local(sockets, config, err) && open_spawn(sockets, config, err);
 }
 
+/* --- after a take-over ------------------------------------------------------------------------ */
+
+static void drop_spawn(struct sockets *sockets, size_t number)
+{
+    (void)close(sockets->spawn[number].fd);
+    free(sockets->spawn[number].title);
+    sockets->spawn[number] = sockets->spawn[--sockets->n_spawn];
+}
+
+bool sockets_adopt(struct sockets *sockets, const struct config *config, struct error *err)
+{
+    for (size_t i = sockets->n_spawn; i-- > 0;) {
+        bool named = false;
+
+        for (size_t k = 0; k < config->n_spawn; k++)
+            named = named || strcmp(config->spawn[k].title, sockets->spawn[i].title) == 0;
+        if (!named)
+            drop_spawn(sockets, i);
+    }
+    return open_spawn(sockets, config, err);
+}
+
+/* The n-th socket of an address among those that nobody has been given yet. */
+static struct listening_socket *next_of(struct sockets *sockets, const char *address)
+{
+    for (size_t i = 0; i < sockets->n_listening; i++)
+        if (!sockets->listening[i].title && strcmp(sockets->listening[i].address, address) == 0)
+            return &sockets->listening[i];
+    return NULL;
+}
+
+static bool has_address(const struct sockets *sockets, const char *address)
+{
+    for (size_t i = 0; i < sockets->n_listening; i++)
+        if (strcmp(sockets->listening[i].address, address) == 0)
+            return true;
+    return false;
+}
+
+static struct listening_socket *open_next(struct sockets *sockets, const char *address,
+                                          struct error *err)
+{
+    int fd;
+
+    if (!has_address(sockets, address) && !check_address_unused(address, err))
+        return NULL;
+    fd = open_listening(address, true, err);
+    if (fd < 0)
+        return NULL;
+    sockets->listening =
+        xrealloc(sockets->listening, sockets->n_listening + 1, sizeof(*sockets->listening));
+    sockets->listening[sockets->n_listening] =
+        (struct listening_socket){.address = xstrdup(address), .fd = fd};
+    return &sockets->listening[sockets->n_listening++];
+}
+
+static bool assign_address(struct sockets *sockets, const struct config_listener *listener,
+                           size_t number, const uint32_t *slots, uint32_t n_slots,
+                           struct error *err)
+{
+    const char *address = listener->address.at[number];
+
+    for (uint32_t i = 0; i < n_slots; i++) {
+        struct listening_socket *socket = next_of(sockets, address);
+
+        if (!socket)
+            socket = open_next(sockets, address, err);
+        if (!socket)
+            return err_in(err, "listener %s", listener->title);
+        socket->title = xstrdup(listener->title);
+        socket->index = (uint32_t)number;
+        socket->slot = slots[i];
+    }
+    return true;
+}
+
+/* Addresses that the configuration no longer has: old edges still accept until they retire. */
+static void close_unassigned(struct sockets *sockets)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sockets->n_listening; i++) {
+        if (sockets->listening[i].title) {
+            sockets->listening[n++] = sockets->listening[i];
+            continue;
+        }
+        (void)close(sockets->listening[i].fd);
+        free(sockets->listening[i].address);
+    }
+    sockets->n_listening = n;
+}
+
+bool sockets_assign(struct sockets *sockets, const struct config *config, const uint32_t *slots,
+                    uint32_t n_slots, struct error *err)
+{
+    for (size_t i = 0; i < sockets->n_listening; i++) {
+        free((void *)sockets->listening[i].title);
+        sockets->listening[i].title = NULL;
+        sockets->listening[i].old_slot = sockets->listening[i].slot;
+    }
+    for (size_t i = 0; i < config->n_listener; i++)
+        for (size_t k = 0; k < config->listener[i].address.n; k++)
+            if (!assign_address(sockets, &config->listener[i], k, slots, n_slots, err))
+                return false;
+    close_unassigned(sockets);
+    return true;
+}
+
+void sockets_assign_back(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->n_listening; i++)
+        sockets->listening[i].slot = sockets->listening[i].old_slot;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
 void sockets_stop_listening(struct sockets *sockets)
 {
     for (size_t i = 0; i < sockets->n_listening; i++) {
@@ -192,6 +323,7 @@ void sockets_stop_listening(struct sockets *sockets)
         (void)shutdown(sockets->listening[i].fd, SHUT_RDWR);
         (void)close(sockets->listening[i].fd);
         free((void *)sockets->listening[i].title);
+        free(sockets->listening[i].address);
     }
     sockets->n_listening = 0;
 }

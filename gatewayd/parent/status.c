@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "gatewayd/parent/children.h"
 #include "gatewayd/parent/lists.h"
+#include "gatewayd/parent/succession.h"
 
 #include <jansson.h>
 
@@ -42,6 +43,12 @@ static json_t *process_json(const struct child *child)
 
     if (counters)
         (void)json_object_set_new(json, "counters", counters);
+    if (child->retired) {
+        (void)json_object_set_new(json, "retired_ms", json_integer((json_int_t)child->retired_ms));
+        (void)json_object_set_new(json, "sessions_left",
+                                  json_incref(json_object_get(counters, "connections")));
+    }
+    (void)json_object_set_new(json, "program", json_integer((json_int_t)child->program));
     return json;
 }
 
@@ -58,6 +65,17 @@ static json_t *processes_json(const struct parent *parent)
         if (parent->children[i].wanted || parent->children[i].pid)
             (void)json_array_append_new(list, process_json(&parent->children[i]));
     return list;
+}
+
+static json_t *upgrade_json(const struct parent *parent)
+{
+    const struct succession *succession = &parent->succession;
+    json_t *json = json_pack("{s:i,s:s}", "program", (int)parent->program, "step",
+                             parent->upgrade.asked ? "check" : succession_step_name(parent));
+
+    if (succession->step == SUCCESSION_FAILED)
+        (void)json_object_set_new(json, "failure", json_string(succession->failure.detail));
+    return json;
 }
 
 static json_t *loaded_json(const struct loaded *loaded, const char *count_name)
@@ -130,13 +148,13 @@ static json_t *lists_json(const struct parent *parent, json_t *warnings)
 void status_answer(struct parent *parent, uint64_t cookie)
 {
     const struct loaded *policy = &parent->loaded[LOADED_POLICY];
-    json_t *json =
-        json_pack("{s:o,s:o,s:o,s:o,s:o,s:{s:I,s:I},s:b,s:i}", "processes", processes_json(parent),
-                  "trust", loaded_json(&parent->loaded[LOADED_TRUST], "anchors"), "policy",
-                  loaded_json(policy, "rules"), "load_errors", errors_json(&parent->load_errors),
-                  "reload_errors", errors_json(&parent->reload_errors), "config", "generation",
-                  (json_int_t)parent->generation, "reloaded_ms", (json_int_t)parent->reloaded_ms,
-                  "draining", parent->draining, "logins", (int)parent->n_logins);
+    json_t *json = json_pack(
+        "{s:o,s:o,s:o,s:o,s:o,s:{s:I,s:I},s:b,s:i,s:o}", "processes", processes_json(parent),
+        "trust", loaded_json(&parent->loaded[LOADED_TRUST], "anchors"), "policy",
+        loaded_json(policy, "rules"), "load_errors", errors_json(&parent->load_errors),
+        "reload_errors", errors_json(&parent->reload_errors), "config", "generation",
+        (json_int_t)parent->generation, "reloaded_ms", (json_int_t)parent->reloaded_ms, "draining",
+        parent->draining, "logins", (int)parent->n_logins, "upgrade", upgrade_json(parent));
     AUTO(char_freep) char *text = NULL;
 
     if (json) {

@@ -38,8 +38,8 @@ static void still_lost(struct ev_loop *loop, ev_timer *timer, int events)
 
     (void)loop;
     (void)events;
-    log_error("channel_lost", &lost->why, "peer=%s slot=%u", process_of(lost->peer)->name,
-              lost->slot);
+    log_event(LOG_LEVEL_DEBUG, "channel_lost", "peer=%s slot=%u detail=%s",
+              process_of(lost->peer)->name, lost->slot, log_quoted(bytes_of(lost->why.detail)));
     if (!channel_send(lost->role->parent, MESSAGE_CHANNEL_DOWN, &msg, -1))
         log_event(LOG_LEVEL_ERROR, "message_not_sent", "message=CHANNEL_DOWN");
     forget(lost);

@@ -46,6 +46,9 @@ END_MESSAGE(FAILED)
 MESSAGE(DRAIN, drain, PARENT, ANY, 0)
 FIELD(drain, FLAG, now, "end the sessions too")
 END_MESSAGE(DRAIN)
+MESSAGE(RETIRE, retire, PARENT, ANY, 0) /* to edges and decide: another takes over, end as soon as you may */
+FIELD(retire, U32, limit_ms, "the parent waits no longer; 0: as long as it takes")
+END_MESSAGE(RETIRE)
 MESSAGE(COUNTERS, counters, ANY, PARENT, 0)
 FIELD(counters, BYTES, text, "JSON object of a process's own counters for `status`; sent once a second when changed")
 END_MESSAGE(COUNTERS)
@@ -146,12 +149,18 @@ FIELD(open, TEXT, tls_group, "of the key exchange; this and the next three are e
 FIELD(open, TEXT, tls_scheme, "signature scheme of our CertificateVerify or ServerKeyExchange")
 FIELD(open, TEXT, server_sig_alg, "that our certificate is signed with")
 FIELD(open, TEXT, server_key_alg, "of our certificate")
+#ifdef MTLS_NEXT_VERSION /* tests: what a later version may add */
+FIELD(open, TEXT, next_version, "")
+#endif
 END_MESSAGE(OPEN)
 MESSAGE(VERDICT, verdict, DECIDE, EDGE, 1) /* 1: upstream socket when allowed and there is one, else none */
 FIELD(verdict, U64, connection, "")
 FIELD(verdict, ID, session, "decision id")
 FIELD(verdict, REASON, reason, "OK, or why not")
 FIELD(verdict, BYTES, text, "the sentence for a denied client, or the answer to WHOAMI: clean UTF-8 and newlines")
+#ifdef MTLS_NEXT_VERSION
+FIELD(verdict, U64, next_version, "")
+#endif
 END_MESSAGE(VERDICT)
 MESSAGE(END, end, DECIDE, EDGE, 0)
 FIELD(end, U64, connection, "")
@@ -201,6 +210,13 @@ END_MESSAGE(RESUME)
 MESSAGE(RESUME_DONE, resume_done, EDGE, DECIDE, 0) /* no further sessions: compare with the registry */
 FIELD(resume_done, U32, count, "sessions resumed")
 END_MESSAGE(RESUME_DONE)
+
+MESSAGE(HOLD, hold, DECIDE, EDGE, 0) /* this decide hands over to another: ask it nothing more */
+FIELD(hold, FLAG, all, "nor tell it anything")
+END_MESSAGE(HOLD)
+MESSAGE(HELD, held, EDGE, DECIDE, 0) /* behind the last of what HOLD forbids */
+FIELD(held, FLAG, all, "of the HOLD")
+END_MESSAGE(HELD)
 
 /* --- decide and audit ------------------------------------------------------------------------- */
 MESSAGE(RECORD, record, DECIDE, AUDIT, 0)
@@ -275,6 +291,9 @@ END_MESSAGE(KILL)
 MESSAGE(ASK, ask, DECIDE, PARENT, 0) /* status, reload and drain, asked through the control socket */
 FIELD(ask, U64, cookie, "")
 FIELD(ask, U8, what, "enum ask_what")
+FIELD(ask, TEXT, path, "upgrade: of the program; empty: what lies where the running one came from")
+FIELD(ask, U32, seconds, "drain: sessions that last longer end; 0: none does")
+FIELD(ask, FLAG, now, "drain: end them at once")
 END_MESSAGE(ASK)
 MESSAGE(ANSWER, answer, PARENT, DECIDE, 0)
 FIELD(answer, U64, cookie, "")

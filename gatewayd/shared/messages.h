@@ -72,7 +72,7 @@ enum loaded_kind { LOADED_TRUST, LOADED_POLICY, LOADED__COUNT, LOADED_WARNING = 
 enum { OPEN_WHOAMI = UINT32_MAX, OPEN_UNKNOWN = UINT32_MAX - 1 }; /* instead of a service's index */
 enum open_via { OPEN_VIA_SNI, OPEN_VIA_ALPN, OPEN_VIA_DEFAULT, OPEN_VIA_REQUEST };
 enum revocation_state { REVOCATION_UNKNOWN, REVOCATION_GOOD, REVOCATION_NOT_CHECKED };
-enum ask_what { ASK_STATUS, ASK_RELOAD, ASK_DRAIN };
+enum ask_what { ASK_STATUS, ASK_RELOAD, ASK_DRAIN, ASK_UPGRADE, ASK_PREVIEW };
 
 enum message_id {
 #define MESSAGE(ID, name, from, to, fds) MESSAGE_##ID,

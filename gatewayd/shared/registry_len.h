@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 enum {
+    REGISTRY_FORMAT = 2, /* of the records: an upgrade keeps sessions only between equal ones */
     REGISTRY_RECORD_LEN = 384,
     REGISTRY_MAX = 131072, /* sessions; the memfd is sparse: only used records cost memory */
     REGISTRY_HEADER_LEN = 4096,

@@ -371,6 +371,8 @@ static enum process_role speaks_last(enum process_role role)
 {
     if (role == PROCESS_DECIDE)
         return PROCESS_EDGE;
+    if (role == PROCESS_KEY)
+        return PROCESS_EDGE;
     return role == PROCESS_AUDIT ? PROCESS_DECIDE : PROCESS__COUNT;
 }
 
@@ -456,7 +458,8 @@ static const struct channel_calls parent_calls = {.message = parent_message, .do
 /* A terminal's Ctrl-C and a service manager's SIGTERM reach all processes: the parent decides. */
 static void leave_signals_to_parent(void)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
+    static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,
+                                  SIGPIPE, SIGQUIT, SIGUSR2};
 
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         (void)signal(ignored[i], SIG_IGN);

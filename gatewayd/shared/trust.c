@@ -20,7 +20,7 @@
  *            u32 n_revoked, revoked...
  * revoked := block16 issuer DER, u32 n_serials, n_serials x 20 octets
  */
-static const uint8_t magic[8] = "MTLSTR2";
+static const uint8_t magic[8] = "MTLSTR2"; /* another one: another TRUST_FORMAT */
 
 static void encode_ders(const struct bytes *at, size_t n, struct writer *out)
 {

@@ -8,6 +8,7 @@
 #include "gatewayd/shared/messages.h"
 
 enum {
+    TRUST_FORMAT = 2, /* of the octets: an upgrade keeps edges only between equal ones */
     TRUST_MAX = 1 << 30,           /* octets of one set: 50 million serials */
     TRUST_CAS_MAX = 1024,          /* ca sections */
     TRUST_CERTIFICATES_MAX = 4096, /* anchors, or intermediates, of one ca */

@@ -87,9 +87,5 @@ for WHAT in 'control { admin = "nosuch" }' 'audit { directory = "'"$DIR"'/audit"
     check "with its line" grep -q "other.conf:$LINE: error" "$DIR/log2"
 done
 
-$CTL drain >/dev/null
-check "a gateway that drains refuses clients at once" eval '! timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null'
-kill -KILL "$(pid_of 'edge 0')"
-check "and its edges live on without sockets" wait_for 3 eval '[ "$(grep -c "event=process_ready process=edge slot=0" "$DIR/log")" -gt 1 ]'
 stop
 summary

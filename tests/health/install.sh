@@ -23,6 +23,17 @@ usr/lib/systemd/system/sshd-gw@.service
 usr/lib/sysusers.d/gatewayd.conf
 usr/sbin/gatewayctl
 usr/sbin/gatewayd
+usr/share/doc/gatewayd/docs/architecture.md
+usr/share/doc/gatewayd/docs/audit.md
+usr/share/doc/gatewayd/docs/data-plane.md
+usr/share/doc/gatewayd/docs/data-plane.svg
+usr/share/doc/gatewayd/docs/flow.svg
+usr/share/doc/gatewayd/docs/mapping-guide.md
+usr/share/doc/gatewayd/docs/policy-guide.md
+usr/share/doc/gatewayd/docs/processes.svg
+usr/share/doc/gatewayd/docs/protocol.md
+usr/share/doc/gatewayd/docs/reasons.md
+usr/share/doc/gatewayd/docs/threat-model.md
 usr/share/doc/gatewayd/examples/gatewayd.conf
 usr/share/doc/gatewayd/examples/pam.d/sshd-gw
 usr/share/doc/gatewayd/examples/policy.d/10-example.conf
@@ -50,7 +61,7 @@ diff "$DIR/users" "$DIR/suffixes" || complain "sysusers.conf names other users t
 if command -v systemd-sysusers >/dev/null; then
     mkdir "$DIR/etc"
     systemd-sysusers --root="$DIR" >"$DIR/log" 2>&1
-    [ "$(grep -c '^gatewayd-' "$DIR/etc/passwd")" -eq 6 ] || complain "systemd-sysusers: $(cat "$DIR/log")"
+    [ "$(grep -c '^gatewayd-' "$DIR/etc/passwd")" -eq "$(wc -l <"$DIR/users")" ] || complain "systemd-sysusers: $(cat "$DIR/log")"
 fi
 [ $FAILED -eq 0 ] && echo "install: ok"
 exit $FAILED

@@ -23,6 +23,10 @@ static const struct stage stages[] = {
     /* SNI, ALPN or the mtls-gw/1 request select the service. */
     {.name = "route", .role = PROCESS_EDGE, .in = "TLS session", .out = "struct message_open",
      .deadline_ms = STAGE_BY_LISTENER, .late = REASON_HANDSHAKE_TIMEOUT, .run = edge_route},
+    /* Whether its authority has revoked the certificate, where the ca section has ocsp; `fetch` asks. What
+     * denies goes on to decide, which records it. */
+    {.name = "status", .role = PROCESS_EDGE, .in = "verified chain", .out = "struct chain_status",
+     .deadline_ms = 3000, .late = REASON_OCSP_UNAVAILABLE, .run = edge_status},
     /* The connection waits for the verdict; nothing is read from the client meanwhile. */
     {.name = "ask", .role = PROCESS_EDGE, .in = "struct message_open", .out = "struct message_verdict",
      .deadline_ms = 8000, .late = REASON_DECISION_TIMEOUT, .run = edge_ask},

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ASK_AGAIN_S = 2 /* the edge has verified the chain again by then */ };
+enum { ASK_AGAIN_S = 5 /* the edge has verified the chain again by then; OCSP may take 3 s */ };
 
 /* --- timers ----------------------------------------------------------------------------------- */
 

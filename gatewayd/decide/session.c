@@ -52,6 +52,17 @@ static const char **text_of(struct session *session, size_t number)
     return (const char **)(void *)((uint8_t *)session + texts[number]);
 }
 
+/* The handshake has let through what OCSP denies: it is denied like a chain that became bad later. */
+static void take_chain_reason(struct session *session, const struct message_open *open)
+{
+    AUTO(char_freep) char *detail = xtext(open->chain_detail);
+
+    session->open.chain_detail = (struct bytes){0};
+    session->chain = open->chain_reason < REASON__COUNT ? (enum reason)open->chain_reason
+                                                        : REASON_CERT_INVALID;
+    session_set_text(session, &session->chain_detail, detail);
+}
+
 struct session *session_new(struct decide *decide, uint32_t edge_slot,
                             const struct message_open *open)
 {
@@ -68,6 +79,7 @@ struct session *session_new(struct decide *decide, uint32_t edge_slot,
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *text_of(session, i) = texts_hold(decide->texts, bytes_of(""));
     copy_open(decide->texts, open, &session->open);
+    take_chain_reason(session, open);
     return session;
 }
 

@@ -8,6 +8,7 @@
 #include "gatewayd/edge/deny.h"
 #include "gatewayd/edge/listener.h"
 #include "gatewayd/edge/stages.h"
+#include "gatewayd/edge/standing.h"
 #include "gatewayd/edge/tls_words.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -64,8 +65,11 @@ struct message_open ask_open(struct connection *c)
     words = (struct tls_words){.group = ""};
     if (sends_proxy(c))
         tls_words_of(c->ssl, &words);
+    const char *detail;
+
     c->told =
         (struct told){.generation = chain->generation, .reason = REASON_OK, .facts = chain->facts};
+    standing_apply(c, &c->told, &detail);
     return (struct message_open){
         .connection = c->number,
         .accepted_ms = c->accepted_ms,
@@ -86,7 +90,9 @@ struct message_open ask_open(struct connection *c)
         .not_after_s = chain->facts.not_after_s,
         .revocation = chain->facts.revocation,
         .crl_this_update_s = chain->facts.crl_this_update_s,
-        .crl_valid_until_s = chain->facts.crl_valid_until_s,
+        .crl_valid_until_s = c->told.facts.crl_valid_until_s,
+        .chain_reason = c->told.reason,
+        .chain_detail = bytes_of(detail),
         .leaf = chain_leaf(chain),
         .tls_version = c->ssl ? (uint32_t)SSL_version(c->ssl) : 0,
         .via_proxy = c->via_proxy,

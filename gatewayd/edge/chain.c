@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/edge/edge.h"
+#include "gatewayd/edge/standing.h"
 #include "gatewayd/shared/memfd.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -111,6 +112,7 @@ static void link_idle(struct chain_cache *cache, struct chain *chain)
 
 static void destroy(struct chain *chain)
 {
+    standing_free(chain);
     free((void *)chain->octets.at);
     free(chain);
 }
@@ -267,8 +269,13 @@ static struct chain *remember(struct edge *edge, const struct chain_key *key, st
 
 static void renew(struct edge *edge, struct chain *chain, const struct verify_result *result)
 {
+    struct chain_facts facts = facts_of(edge, result);
+
+    /* Another authority vouches for it now: what the one before has said counts no more. */
+    if (strcmp(facts.ca, chain->facts.ca) != 0)
+        chain->status.known = false;
     chain->generation = edge->trust->generation;
-    chain->facts = facts_of(edge, result);
+    chain->facts = facts;
 }
 
 static struct chain *find(struct edge *edge, const struct chain_key *key)

@@ -51,6 +51,16 @@ struct chain_key {
     struct hash accepts; /* SHA-256 of what was accepted: the answer holds for nothing else */
 };
 
+/* What OCSP has said of the leaf: standing.h. */
+struct chain_status {
+    bool known;
+    enum reason reason; /* OK, CERT_REVOKED, OCSP_UNKNOWN, OCSP_UNAVAILABLE */
+    int64_t until_s;    /* when to ask again */
+    char *detail;       /* NULL: none */
+};
+
+struct status_ask;
+
 struct chain {
     struct chain_key key;
     UT_hash_handle hh;
@@ -61,6 +71,9 @@ struct chain {
     struct chain_facts facts;
     struct bytes octets; /* all DER, the leaf first */
     size_t leaf_len;
+    struct chain_status status;
+    struct status_ask *ask;     /* under way; it holds the chain */
+    struct connection *waiting; /* for its answer */
 };
 
 enum { CHAIN_IDLE_MAX = 4096 }; /* remembered chains that no connection holds: about 6 MiB */

@@ -73,6 +73,7 @@ struct edge {
     struct connection *by_number;      /* uthash */
     struct connection *first, *last;   /* all, in order of their numbers */
     struct connection *waiting_key;    /* in the ClientHello callback, until key is there */
+    struct status_ask *status_asks;    /* uthash by cookie: standing.c */
     struct connection *waiting_decide; /* in `ask`, until OPEN can be sent */
     struct connection *waiting_end;    /* in `relay`, until the upstream's end is known for one */
     ev_idle end_idle;                  /* runs when no channel has anything to say */
@@ -85,6 +86,7 @@ struct edge {
     struct give_back give_back;
     struct idle *idle;
     struct preauth *preauth;
+    struct wanted *wanted; /* wanted.c */
     struct farewell *farewells;
     size_t n_farewells;
 
@@ -101,6 +103,7 @@ struct edge {
 enum connection_phase {
     PHASE_HANDSHAKE,
     PHASE_REQUEST,
+    PHASE_STATUS,
     PHASE_ASK,
     PHASE_RELAY,
     PHASE_ENDED, /* only a CLOSE is owed to decide */

@@ -12,6 +12,7 @@
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/stages.h"
+#include "gatewayd/edge/standing.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -166,6 +167,10 @@ enum stage_result edge_handshake(void *connection)
 
 void handshake_or_verdict_late(struct connection *c, enum reason reason)
 {
+    if (c->phase == PHASE_STATUS) {
+        standing_late(c);
+        return;
+    }
     if (c->phase == PHASE_ASK) {
         (void)deny_late(c, reason);
         return;

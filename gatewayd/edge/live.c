@@ -9,6 +9,7 @@
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/resumption.h"
+#include "gatewayd/edge/standing.h"
 
 #include <unistd.h>
 
@@ -51,22 +52,45 @@ static bool judge_one(struct connection *c)
     struct edge *edge = c->edge;
     struct error why = {.reason = REASON_OK, .detail = ""};
     struct chain_accepts accepts;
+    const char *detail;
     struct told now;
 
     if (!c->open_sent || c->phase == PHASE_ENDED)
         return true;
     accepts = chain_accepts_of(c);
     (void)chain_judge_again(edge, &c->chain, &accepts, &why);
+    if (why.reason == REASON_OK && standing_renew(c))
+        return true; /* live_chain comes with the answer */
     now = (struct told){
         .generation = edge->trust->generation, .reason = why.reason, .facts = c->chain->facts};
+    standing_apply(c, &now, &detail);
+    if (why.reason != REASON_OK)
+        detail = why.detail;
     if (!c->verified_asked && now.reason == c->told.reason &&
         facts_equal(&now.facts, &c->told.facts))
         return true;
-    if (!send_chains(c, &now, why.detail))
+    if (!send_chains(c, &now, detail))
         return false;
     c->verified_asked = false;
     c->told = now;
     return true;
+}
+
+void live_chain(struct edge *edge, const struct chain *chain)
+{
+    size_t n = chain->refs;
+
+    if (!edge->trust)
+        return;
+    for (struct connection *c = edge->first; c && n > 0; c = c->next) {
+        if (c->chain != chain)
+            continue;
+        n--;
+        if (!judge_one(c)) {
+            live_judge_all(edge); /* decide takes nothing at the moment */
+            return;
+        }
+    }
 }
 
 static bool send_done(struct edge *edge)
@@ -152,7 +176,7 @@ void live_verify(struct edge *edge, const struct message_verify *msg)
      * answer waits for it. Otherwise, or when time has run out on the chain, there is news.
      */
     if (edge->trust->generation == c->told.generation && c->told.reason == REASON_OK &&
-        chain_is_fresh(edge, c->chain))
+        chain_is_fresh(edge, c->chain) && clock_realtime_s() < c->told.facts.crl_valid_until_s)
         return;
     if (!judge_one(c))
         live_judge_all(edge);

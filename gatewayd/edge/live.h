@@ -7,6 +7,7 @@
 
 struct connection;
 struct edge;
+struct chain;
 
 enum {
     LIVE_SLICE = 100,     /* connections per turn of the loop ... */
@@ -21,6 +22,8 @@ void live_forget(struct edge *edge, struct connection *c);
 void live_trust(struct edge *edge, const struct message_trust *msg, int fd);
 /* Judges all live chains again; CHAINS for those whose facts have changed, then CHAINS_DONE. */
 void live_judge_all(struct edge *edge);
+/* OCSP has said something new of a chain: judges its live connections again. */
+void live_chain(struct edge *edge, const struct chain *chain);
 /* VERIFY: decide asks for a chain to be judged under trust data that this edge may not have yet. */
 void live_verify(struct edge *edge, const struct message_verify *msg);
 /* END: decide ends a session. */

@@ -7,6 +7,7 @@
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/retire.h"
 #include "gatewayd/edge/setup.h"
+#include "gatewayd/edge/standing.h"
 
 static void handle_trust(struct role *role, struct channel *from, const union message *msg, int fd)
 {
@@ -65,6 +66,13 @@ static void handle_hold(struct role *role, struct channel *from, const union mes
     retire_hold(role->state, &msg->hold);
 }
 
+static void handle_status(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    (void)from;
+    (void)fd;
+    standing_answer(role->state, &msg->status);
+}
+
 /* An answer that came too late: its handshake has ended. */
 static void handle_signature(struct role *role, struct channel *from, const union message *msg,
                              int fd)
@@ -80,7 +88,7 @@ static const struct role_handler handlers[] = {
     {MESSAGE_END, handle_end},           {MESSAGE_VERIFY, handle_verify},
     {MESSAGE_RETIRE, handle_retire},     {MESSAGE_HOLD, handle_hold},
     {MESSAGE_DRAIN, handle_drain},       {MESSAGE_SIGNATURE, handle_signature},
-    {MESSAGE_IDENTITY, handle_identity},
+    {MESSAGE_IDENTITY, handle_identity}, {MESSAGE_STATUS, handle_status},
 };
 
 const struct role_calls edge_role = {

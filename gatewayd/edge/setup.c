@@ -16,6 +16,7 @@
 #include "gatewayd/edge/relay.h"
 #include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/signer.h"
+#include "gatewayd/edge/standing.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/edge/upstream_io.h"
 #include "gatewayd/edge/upstream_tls.h"
@@ -213,4 +214,6 @@ void edge_channel_down(struct role *role, struct channel *channel, const struct 
     (void)why;
     if (channel_peer(channel) == PROCESS_DECIDE)
         ask_decide_lost(role->state);
+    if (channel_peer(channel) == PROCESS_FETCH)
+        standing_fetch_lost(role->state);
 }

@@ -6,6 +6,7 @@
 
 #include "gatewayd/edge/edge.h"
 #include "gatewayd/edge/handshake.h"
+#include "gatewayd/edge/wanted.h"
 
 #include <openssl/ssl.h>
 
@@ -38,6 +39,8 @@ static int deny(struct connection *c, X509_STORE_CTX *ctx, X509 *leaf,
 
     if (octets.len > MESSAGE_CERTIFICATE_MAX)
         octets.len = 0;
+    if (result->reason == REASON_CRL_MISSING)
+        wanted_refused(c->edge, result->ca, leaf, X509_STORE_CTX_get0_untrusted(ctx));
     handshake_deny(c, result->reason, result->detail, octets);
     OPENSSL_free(der);
     X509_STORE_CTX_set_error(ctx, tls_verify_code(result->alert));
@@ -58,6 +61,7 @@ int tls_verify(X509_STORE_CTX *ctx, void *context)
     if (!chain_judge(c->edge, &accepts, leaf, X509_STORE_CTX_get0_untrusted(ctx), &c->chain,
                      &result))
         return deny(c, ctx, leaf, &result);
+    wanted_unknown(c->edge, c->chain);
     if (chain_leaf(c->chain).len <= MESSAGE_CERTIFICATE_MAX) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;

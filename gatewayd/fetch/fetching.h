@@ -3,6 +3,7 @@
  * The state of the process fetch: the addresses of revocation lists, and what is known of each.
  * Each part lives in the file that is named beside it.
  */
+#include "gatewayd/fetch/asks.h"
 #include "gatewayd/fetch/authorities.h"
 #include "gatewayd/fetch/list_check.h"
 #include "gatewayd/fetch/reach.h"
@@ -53,6 +54,7 @@ struct fetching {
     size_t held; /* octets of all HTTP answers */
     struct source *sources;
     size_t n_sources, n_running;
+    struct asks *asks;
     ev_timer second;
     struct writer told; /* counters, as the parent knows them */
 };

@@ -20,6 +20,7 @@ static void *create(struct role *role)
     fetching->role = role;
     fetching->dir = -1;
     fetching->names = names_new();
+    fetching->asks = asks_new(fetching);
     fetching->told = writer_new(MESSAGE_MAX);
     return fetching;
 }
@@ -68,10 +69,13 @@ static bool start(struct role *role, struct error *err)
 
 static bool reconfigure(struct role *role, const struct config *before, struct error *err)
 {
+    struct fetching *fetching = role->state;
+
     (void)before;
     (void)err;
-    sources_set_up(role->state);
-    distribution_of_trust(role->state);
+    asks_forget(fetching->asks);
+    sources_set_up(fetching);
+    distribution_of_trust(fetching);
     return true;
 }
 
@@ -102,9 +106,19 @@ static void on_wanted(struct role *role, struct channel *from, const union messa
     distribution_wanted(role->state, &msg->wanted);
 }
 
+static void on_status_ask(struct role *role, struct channel *from, const union message *msg, int fd)
+{
+    struct fetching *fetching = role->state;
+
+    if (fd >= 0)
+        (void)close(fd);
+    asks_ask(fetching->asks, channel_peer_slot(from), &msg->status_ask);
+}
+
 static const struct role_handler handlers[] = {
     {MESSAGE_TRUST, on_trust},
     {MESSAGE_WANTED, on_wanted},
+    {MESSAGE_STATUS_ASK, on_status_ask},
 };
 
 const struct role_calls fetch_role = {

@@ -49,6 +49,17 @@ static void add_sources(const struct fetching *fetching, bool failing, json_t *l
             (void)json_array_append_new(list, source_json(source));
 }
 
+static json_t *ocsp_json(const struct fetching *fetching)
+{
+    struct asks_counts counts = asks_count(fetching->asks);
+
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "asked", (json_int_t)counts.asked, "from_memory",
+                     (json_int_t)counts.answered_from_memory, "questions",
+                     (json_int_t)counts.questions, "no_answer", (json_int_t)counts.no_answer,
+                     "remembered", (json_int_t)counts.remembered, "running",
+                     (json_int_t)counts.running);
+}
+
 static char *describe(const struct fetching *fetching)
 {
     json_t *list = json_array();
@@ -57,8 +68,9 @@ static char *describe(const struct fetching *fetching)
 
     add_sources(fetching, true, list);
     add_sources(fetching, false, list);
-    json = json_pack("{s:o,s:I,s:I}", "sources", list, "n_sources", (json_int_t)fetching->n_sources,
-                     "running", (json_int_t)fetching->n_running);
+    json = json_pack("{s:o,s:I,s:I,s:o}", "sources", list, "n_sources",
+                     (json_int_t)fetching->n_sources, "running", (json_int_t)fetching->n_running,
+                     "ocsp", ocsp_json(fetching));
     text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     return text;

@@ -6,8 +6,6 @@
 #include "gatewayd/shared/config_load.h"
 
 #include "gatewayd/shared/config_value.h"
-#include "gatewayd/shared/fetch_url.h"
-#include "gatewayd/shared/fetched.h"
 
 /* Lists that must be given, by section. */
 static const struct {
@@ -354,65 +352,6 @@ static void check_spawn(struct config_loading *loading)
     }
 }
 
-/* --- authorities ------------------------------------------------------------------------------ */
-
-/* Lists are signed, so they are asked for without a bind, and by the way that needs no TLS. */
-static bool directory_has_ldap(const struct config *config)
-{
-    for (size_t i = 0; i < config->n_directory; i++)
-        for (size_t k = 0; k < config->directory[i].uri.n; k++)
-            if (strncmp(config->directory[i].uri.at[k], "ldap://", strlen("ldap://")) == 0)
-                return true;
-    return false;
-}
-
-static void check_crl_word(struct config_loading *loading, struct config_place place,
-                           const char *word)
-{
-    struct fetch_url url;
-    struct error err;
-
-    if (!fetched_is_word(word) || strcmp(word, FETCHED_CDP) == 0)
-        return;
-    if (!strstr(word, "://"))
-        config_found(loading, place, REASON_CONFIG_VALUE,
-                     "crls = %s: not an absolute path, an address or \"cdp\"", word);
-    else if (!fetch_url_parse(word, &url, &err))
-        config_found(loading, place, err.reason, "crls = %s: %s", word, err.detail);
-    else if (url.host[0] == '\0' && !directory_has_ldap(loading->config))
-        config_found(loading, place, REASON_CONFIG_REFERENCE,
-                     "crls = %s: no directory section has an ldap:// uri; name the server", word);
-}
-
-static void check_responder(struct config_loading *loading, size_t i)
-{
-    const struct config_ca *ca = &loading->config->ca[i];
-    struct config_place place = config_option_place(loading, "ca", i, "ocsp_responder");
-    struct fetch_url url;
-    struct error err;
-
-    if (!ca->ocsp_responder)
-        return;
-    if (ca->ocsp == CONFIG_OCSP_OFF)
-        config_found(loading, place, REASON_CONFIG_VALUE, "ocsp_responder: ocsp is \"off\"");
-    if (!fetch_url_parse(ca->ocsp_responder, &url, &err))
-        config_found(loading, place, err.reason, "ocsp_responder: %s", err.detail);
-    else if (url.scheme != FETCH_HTTP)
-        config_found(loading, place, REASON_CONFIG_VALUE, "ocsp_responder: http:// is needed");
-}
-
-static void check_authorities(struct config_loading *loading)
-{
-    const struct config *config = loading->config;
-
-    for (size_t i = 0; i < config->n_ca; i++) {
-        for (size_t k = 0; k < config->ca[i].crls.n; k++)
-            check_crl_word(loading, config_option_place(loading, "ca", i, "crls"),
-                           config->ca[i].crls.at[k]);
-        check_responder(loading, i);
-    }
-}
-
 /* --- directory -------------------------------------------------------------------------------- */
 
 static void directory_error(struct config_loading *loading, size_t i, const char *option,
@@ -476,6 +415,5 @@ void config_check(struct config_loading *loading)
     check_services(loading);
     check_upstream_tls(loading);
     check_spawn(loading);
-    check_authorities(loading);
     check_directories(loading);
 }

@@ -127,6 +127,59 @@ if within 3000 gets_in; then good "alice is in with that"; else bad "alice is no
 OUT=$(find /var/lib/gatewayd/crl -name '*.crl' | wc -l)
 expect "lists that the configuration no longer names are gone" '^1$'
 
+# --- by the addresses in the certificates: a chain with an authority that only the client has
+web_start
+cat >"$DIR/db/sub.cnf" <<END
+[sub]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+crlDistributionPoints = URI:http://127.0.0.1:$LIST_PORT/tree.crl
+[leaf]
+basicConstraints = CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = email:alice@example.test
+crlDistributionPoints = URI:http://127.0.0.1:$LIST_PORT/sub.crl
+[bad]
+basicConstraints = CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = email:alice@example.test
+crlDistributionPoints = URI:http://127.0.0.1:$LIST_PORT/bad.crl
+END
+# sign NAME SECTION CA-CERTIFICATE CA-KEY
+sign() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$CERTS/$1.key" -subj "/CN=$1" -out "$DIR/db/$1.csr" 2>/dev/null &&
+        openssl x509 -req -in "$DIR/db/$1.csr" -CA "$3" -CAkey "$4" -days 2 -extfile "$DIR/db/sub.cnf" -extensions "$2" -out "$CERTS/$1.pem" 2>/dev/null
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$CERTS/tree.key" -out "$CERTS/tree.pem" -subj "/CN=Tree CA" -days 2 \
+    -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+sign sub sub "$CERTS/tree.pem" "$CERTS/tree.key"
+cat "$CERTS/tree.pem" >>/etc/gatewayd/ca/users.pem
+sign subleaf leaf "$CERTS/sub.pem" "$CERTS/sub.key"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$CERTS/fake.key" -out "$CERTS/fake.pem" -subj "/CN=Tree CA" -days 2 2>/dev/null
+sign badleaf bad "$CERTS/fake.pem" "$CERTS/fake.key"
+chown laptop:laptop "$CERTS"/*
+for name in sub tree; do
+    openssl ca -config "$DIR/db/openssl.cnf" -keyfile "$CERTS/$name.key" -cert "$CERTS/$name.pem" -gencrl -crlsec 3600 -out "$DIR/db/$name.pem" 2>>"$DIR/log/openssl.log" &&
+        openssl crl -in "$DIR/db/$name.pem" -outform DER -out "$WEB/$name.crl"
+done
+words '"cdp"'
+: >"$WEB/requests"
+sub_gets_in() { (echo hello; sleep 0.3) | s_client subleaf echo.example.test -cert_chain "$CERTS/sub.pem" -no_ign_eof 2>/dev/null | grep -q hello; }
+if sub_gets_in; then bad "the chain is good although no list is here"; else good "cdp: without a list the first try is denied"; fi
+if within 8000 sub_gets_in; then good "a later one is good, after ${WITHIN} ms"; else bad "its lists do not come"; fi
+OUT=$(sort -u "$WEB/requests" | tr '\n' ' ')
+expect "both lists were fetched, that of the leaf and that of its authority" '^/sub.crl /tree.crl $'
+(echo hello; sleep 0.3) | s_client badleaf echo.example.test -cert_chain "$CERTS/fake.pem" -no_ign_eof >/dev/null 2>&1
+sleep 1
+OUT=$(cat "$WEB/requests")
+refute "an address in a stranger's certificate is not asked" bad.crl
+web_stop
+gateway_stop
+gateway_start
+if within 5000 sub_gets_in; then good "after a restart without the server too"; else bad "not after a restart"; fi
+
 # --- https is refused with a reason
 sed -i 's,^    crls .*,    crls       = {"https://127.0.0.1/x.crl"},' "$HOUSE_CONF"
 OUT=$(gatewayctl check 2>&1)

@@ -44,12 +44,28 @@ void edges_close(struct decide *decide, uint32_t edge_slot, const struct message
         finish_as_told(session, msg);
 }
 
+/* The registry may keep a time that is too early: a new decide looks once more than it must. */
+static bool renew(struct session *session, const struct message_chains *msg)
+{
+    int64_t before_s = session->valid_until_s;
+
+    if (!judge_renew(session, msg))
+        return false;
+    session->asked_crl = false;
+    session_watch(session);
+    if (session->valid_until_s < before_s)
+        session_save(session, REGISTRY_LIVE);
+    return true;
+}
+
 void edges_chains(struct decide *decide, uint32_t edge_slot, const struct message_chains *msg)
 {
     struct session *session =
         sessions_find_connection(decide->sessions, edge_slot, msg->connection);
 
     if (!session || session->state > SESSION_LIVE)
+        return;
+    if (renew(session, msg))
         return;
     judge_take_chains(session, msg);
     session->asked_crl = false;

@@ -33,8 +33,9 @@ void judge_take_chains(struct session *session, const struct message_chains *cha
         session->open.ca_name =
             (struct bytes){(const uint8_t *)texts_hold(session->decide->texts, chains->ca_name),
                            chains->ca_name.len};
-        texts_drop(session->decide->texts, before);
-        session->who_stamp = 0;
+        texts_drop(session->decide->texts, before); /* it may be gone: only its address counts */
+        if ((const char *)session->open.ca_name.at != before)
+            session->who_stamp = 0;
     }
     session->open.trust_generation = chains->generation;
     session->open.not_after_s = chains->not_after_s;
@@ -338,6 +339,22 @@ static void set_until(struct session *session)
     if (session->account)
         until = earlier(until, session->account->state_until_s);
     session->valid_until_s = until;
+}
+
+bool judge_renew(struct session *session, const struct message_chains *chains)
+{
+    const struct message_open *open = &session->open;
+
+    if (session->state != SESSION_LIVE || session->chain != REASON_OK || session->causes ||
+        chains->reason != REASON_OK || chains->not_after_s != open->not_after_s ||
+        chains->revocation != open->revocation || !bytes_equal(chains->ca_name, open->ca_name) ||
+        !session_service(session))
+        return false;
+    session->open.trust_generation = chains->generation;
+    session->open.crl_this_update_s = chains->crl_this_update_s;
+    session->open.crl_valid_until_s = chains->crl_valid_until_s;
+    set_until(session);
+    return true;
 }
 
 static void take_decision(struct session *session, const struct memo_decision *decision)

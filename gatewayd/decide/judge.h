@@ -15,5 +15,11 @@ bool judge_is_stale(const struct session *session);
  * judge_session again before a record is written.
  */
 void judge_with_memo(struct session *session, struct judge_memo *memo);
+/*
+ * Takes over a CHAINS message that brings a live session nothing but other times of the revocation
+ * lists: no rule asks for those, so there is nothing to judge, but valid_until_s is another one.
+ * False: more than that has changed, and nothing was taken over.
+ */
+bool judge_renew(struct session *session, const struct message_chains *chains);
 /* Takes over what a CHAINS message says of the session's chain. */
 void judge_take_chains(struct session *session, const struct message_chains *chains);

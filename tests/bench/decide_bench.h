@@ -54,6 +54,8 @@ void bench_open(struct bench *bench, uint64_t first, size_t n);
 void bench_close(struct bench *bench, uint64_t first, size_t n);
 /* What an edge says after a new revocation list. */
 void bench_revoke(struct bench *bench, uint64_t connection);
+/* A newer list that names nobody: what the edge says of each connection, from the first on. */
+void bench_renew(struct bench *bench, size_t n);
 /* Adds the user to a group, or takes him out of the directory. */
 void bench_join(struct bench *bench, size_t user, size_t group);
 void bench_remove_user(struct bench *bench, size_t user);

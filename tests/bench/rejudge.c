@@ -104,6 +104,9 @@ int main(int argc, char **argv)
         bench_revoke(bench, i);
     report(bench, "crl_change", REVOKED);
 
+    bench_renew(bench, sizes.sessions);
+    report(bench, "crl_renewal", 0);
+
     expected = sessions_of(bench, "u2001");
     bench_join(bench, 2001, 8); /* a group that changes nothing */
     report(bench, "group_change", 0);

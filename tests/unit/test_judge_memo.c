@@ -244,12 +244,53 @@ static void test_own_facts_are_own(void **state)
     world_free(world);
 }
 
+/* Other times of the lists are taken over without a judgement; anything more is judged. */
+static void test_renewed_lists(void **state)
+{
+    struct world *world = world_new(open_policy);
+    struct message_chains msg = {.ca_name = bytes_of("users"),
+                                 .revocation = REVOCATION_NOT_CHECKED};
+    int64_t now_s = clock_realtime_s();
+    struct session *session;
+    uint64_t judged;
+
+    (void)state;
+    open_all(world);
+    session = world_session(world, 1);
+    msg.connection = session->open.connection;
+    msg.session = session->id;
+    msg.not_after_s = session->open.not_after_s;
+    msg.crl_this_update_s = now_s;
+    msg.crl_valid_until_s = now_s + 500;
+    judged = world->decide->counters.judged;
+    edges_chains(world->decide, 0, &msg);
+    world_wait(world, 5);
+    assert_int_equal(world->decide->counters.judged, judged);
+    assert_int_equal(session->valid_until_s, now_s + 500);
+    assert_int_equal(session->open.crl_this_update_s, now_s);
+    assert_true(ev_is_active(&session->until));
+    msg.crl_valid_until_s = INT64_MAX;
+    edges_chains(world->decide, 0, &msg);
+    assert_int_equal(session->valid_until_s, session->open.not_after_s + 1);
+    msg.revocation = REVOCATION_UNKNOWN;
+    edges_chains(world->decide, 0, &msg);
+    world_wait(world, 5);
+    assert_int_equal(world->decide->counters.judged, judged + 1);
+    msg.reason = REASON_CERT_REVOKED;
+    edges_chains(world->decide, 0, &msg);
+    world_wait(world, 5);
+    assert_int_equal(session->state, SESSION_ENDING);
+    assert_int_equal(session->end_reason, REASON_CERT_REVOKED);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_with_and_without),
         cmocka_unit_test(test_shares_person),
         cmocka_unit_test(test_own_facts_are_own),
+        cmocka_unit_test(test_renewed_lists),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

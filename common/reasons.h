@@ -136,6 +136,8 @@ REASON(HTTP_AMBIGUOUS, DENY, "the length of the HTTP request can be read in two 
        "event http_refused in the log")
 REASON(HTTP_TOO_LARGE, DENY, "the HTTP request is too large",
        "man gatewayd.conf, HTTP SERVICES")
+REASON(HTTP_SLOW, DENY, "the HTTP request took too long to come",
+       "a slow network, or a client that holds connections")
 REASON(HTTP_UNSUPPORTED, DENY, "the HTTP request asks for what is not served here",
        "event http_refused in the log")
 REASON(HTTP_MISDIRECTED, DENY, "Host is no name of this service", "service option sni")

@@ -249,6 +249,12 @@ static bool tell_close(struct connection *c)
            channel_send(decide, MESSAGE_CLOSE, &msg, -1);
 }
 
+void connection_set_detail(struct connection *c, const char *detail)
+{
+    free(c->end_detail);
+    c->end_detail = xstrdup(detail);
+}
+
 enum stage_result connection_end(struct connection *c, enum reason reason, enum last_word word)
 {
     struct edge *edge = c->edge;
@@ -260,6 +266,7 @@ enum stage_result connection_end(struct connection *c, enum reason reason, enum 
     turns_forget(c);
     gate_leave(c);
     idle_forget(c);
+    http_stop(c);
     edge->n_per_listener[c->listener]--;
     edge->counters.closed++;
     connection_watch_upstream(c, 0);

@@ -30,6 +30,8 @@ enum last_word {
     LAST_WORD_STAY,  /* the client hangs up: one that still writes must not fail before it reads */
 };
 
+/* What the CLOSE says beside the reason; copied, replaces what was said before. */
+void connection_set_detail(struct connection *c, const char *detail);
 /*
  * Ends it on both sides, tells decide if decide knows it, and frees it. Touch it no more. Returns
  * STAGE_GONE, so that a stage can end with it.

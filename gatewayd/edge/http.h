@@ -16,6 +16,7 @@ enum {
     HTTP_ANSWER_FIELDS_MAX = 256,     /* header lines of a response */
     HTTP_LENGTH_DIGITS_MAX = 18,      /* of Content-Length: fits 63 bits */
     HTTP_CHUNK_DIGITS_MAX = 15,       /* hexadecimal digits of a chunk's size */
+    HTTP_HEAD_MS = 30 * 1000,         /* from the first octet of a request to the end of its head */
     HTTP_CHUNK_EXTENSION_MAX = 256,   /* octets of a chunk's extensions, which are dropped */
     HTTP_TRAILERS_LEN_MAX = 8 * 1024, /* octets of a body's trailers, which are dropped */
 };
@@ -45,6 +46,7 @@ enum {
     X(LINE_LONG, 414, HTTP_TOO_LARGE, "the first line")                                            \
     X(FIELDS_LONG, 431, HTTP_TOO_LARGE, "the headers")                                             \
     X(FIELDS_MANY, 431, HTTP_TOO_LARGE, "more headers than are allowed")                           \
+    X(HEAD_SLOW, 408, HTTP_SLOW, "the headers")                                                    \
     X(ANSWER, 502, HTTP_BAD_RESPONSE, "")                                                          \
     X(ANSWER_UNASKED, 502, HTTP_BAD_RESPONSE, "it came without a request")                         \
     X(ANSWER_MISSING, 502, HTTP_BAD_RESPONSE, "the service closed without one")                    \

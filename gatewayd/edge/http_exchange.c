@@ -42,6 +42,11 @@ bool http_exchange_holds(const struct http_exchange *exchange)
     return exchange->up == HTTP_AT_END;
 }
 
+bool http_exchange_in_head(const struct http_exchange *exchange)
+{
+    return exchange->up == HTTP_AT_HEAD && exchange->head.octets.len > 0;
+}
+
 bool http_exchange_is_raw(const struct http_exchange *exchange)
 {
     return exchange->up == HTTP_AT_RAW;

@@ -53,6 +53,8 @@ bool http_exchange_down(struct http_exchange *exchange, struct bytes in, size_t 
 bool http_exchange_down_end(struct http_exchange *exchange) MUST_CHECK;
 /* Octets of the client have to wait for the response. */
 bool http_exchange_holds(const struct http_exchange *exchange);
+/* The head of a request has begun and is not complete. */
+bool http_exchange_in_head(const struct http_exchange *exchange);
 /* What follows is no HTTP any more. */
 bool http_exchange_is_raw(const struct http_exchange *exchange);
 /* The client asked by HEAD, as far as one can see: a refusal has no body then. */

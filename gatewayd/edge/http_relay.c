@@ -4,6 +4,7 @@
  */
 #include "gatewayd/edge/http_relay.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/edge/http_answer.h"
 #include "gatewayd/edge/http_exchange.h"
@@ -18,6 +19,8 @@ struct http {
     struct http_client client; /* of the request that is being forwarded */
     struct buffer kept;        /* plaintext of the client that waits for the response */
     bool upstream_ended;
+    ev_timer head_second; /* runs while the head of a request has begun and is not complete */
+    int64_t head_ms;      /* monotonic: when it began */
 };
 
 /* --- who asks --------------------------------------------------------------------------------- */
@@ -116,6 +119,39 @@ static enum http_fault admit(void *context, const struct http_request *request)
     return HTTP_MISDIRECTED;
 }
 
+/* --- how long it takes ------------------------------------------------------------------------ */
+
+/* Octet by octet a head would be no idle connection, and hold its place for as long as it likes. */
+static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct connection *c = timer->data;
+    struct edge *edge = c->edge;
+
+    (void)loop;
+    (void)events;
+    if (clock_monotonic_ms() - c->http->head_ms < HTTP_HEAD_MS)
+        return;
+    c->http->exchange.fault = HTTP_HEAD_SLOW;
+    wire_enter(c);
+    (void)http_end(c);
+    wire_leave(edge);
+}
+
+static void watch_head(struct http *http)
+{
+    struct ev_loop *loop = http->c->edge->role->loop;
+    bool in_head = http_exchange_in_head(&http->exchange);
+
+    if (in_head == (bool)ev_is_active(&http->head_second))
+        return;
+    if (!in_head) {
+        ev_timer_stop(loop, &http->head_second);
+        return;
+    }
+    http->head_ms = clock_monotonic_ms();
+    ev_timer_again(loop, &http->head_second);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 bool http_begin(struct connection *c)
@@ -128,12 +164,21 @@ bool http_begin(struct connection *c)
     http->c = c;
     http->calls = (struct http_calls){.admit = admit, .client = client_of, .context = http};
     http->exchange.calls = &http->calls;
+    ev_timer_init(&http->head_second, on_second, 0.0, 1.0);
+    http->head_second.data = c;
     c->http = http;
     return true;
 }
 
+void http_stop(struct connection *c)
+{
+    if (c->http)
+        ev_timer_stop(c->edge->role->loop, &c->http->head_second);
+}
+
 void http_clear(struct connection *c)
 {
+    http_stop(c);
     if (c->http) {
         http_exchange_clear(&c->http->exchange);
         buffer_clear(&c->http->kept);
@@ -152,6 +197,7 @@ bool http_up(struct connection *c, struct bytes *in, struct bytes *ret_out)
 
     if (!http_exchange_up(&c->http->exchange, *in, &used, ret_out))
         return false;
+    watch_head(c->http);
     in->at += used;
     in->len -= used;
     if (in->len > 0 && http_exchange_holds(&c->http->exchange)) {
@@ -254,6 +300,8 @@ enum stage_result http_end(struct connection *c)
     session_id_format(&c->session, id);
     log_event(LOG_LEVEL_INFO, "http_refused", "id=%s answer=%u reason=%s detail=\"%s\"", id,
               row->status, reason_name(row->reason), row->text);
+    if (row->text[0])
+        connection_set_detail(c, row->text);
     if (is_said(exchange))
         say(c, row);
     return connection_end(c, row->reason, word);

@@ -18,6 +18,7 @@ struct client_identity {
 void http_identity(struct edge *edge, const struct message_identity *msg);
 /* The client is in: its requests are read from now on. False: decide has not said who it is. */
 bool http_begin(struct connection *c) MUST_CHECK;
+void http_stop(struct connection *c);  /* it ends: no deadline any more; for any connection */
 void http_clear(struct connection *c); /* may be called for any connection */
 
 /*

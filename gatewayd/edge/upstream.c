@@ -48,12 +48,6 @@ static enum stage_result welcome(struct connection *c)
     return STAGE_DONE;
 }
 
-static void set_detail(struct connection *c, const char *detail)
-{
-    free(c->end_detail);
-    c->end_detail = xstrdup(detail);
-}
-
 /* Which check failed goes into the record; the client reads one sentence. */
 static enum stage_result fails(struct connection *c, int error)
 {
@@ -65,7 +59,7 @@ static enum stage_result fails(struct connection *c, int error)
         text = c->denial->detail;
     else if (c->upstream_eof || error == SSL_ERROR_SYSCALL)
         text = "the upstream has hung up in the handshake";
-    set_detail(c, text ? text : "");
+    connection_set_detail(c, text ? text : "");
     ERR_clear_error();
     return deny_late(c, reason);
 }
@@ -77,7 +71,7 @@ static enum stage_result shake(struct connection *c)
     ERR_clear_error();
     result = SSL_do_handshake(c->upstream_ssl);
     if (result == 1) {
-        set_detail(c, "");
+        connection_set_detail(c, "");
         return STAGE_DONE;
     }
     error = SSL_get_error(c->upstream_ssl, result);
@@ -95,7 +89,7 @@ enum stage_result edge_upstream(void *connection)
     connection_watch_client(c, c->unsent.len > 0 ? EV_WRITE : 0);
     if (tls && !c->upstream_ssl) {
         c->upstream_ssl = upstream_tls_session(c, tls);
-        set_detail(c, "the handshake was not over in time"); /* stands until it is */
+        connection_set_detail(c, "the handshake was not over in time"); /* stands until it is */
     }
     if (c->upstream_ssl) {
         enum stage_result result = shake(c);

@@ -9,12 +9,30 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "edge_world.h"
+#include "gatewayd/edge/http.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* --- the clock -------------------------------------------------------------------------------- */
+
+static int64_t *later_ms; /* shared with the edge */
+
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+
+int64_t __wrap_clock_monotonic_ms(void)
+{
+    return __real_clock_monotonic_ms() + (later_ms ? *later_ms : 0);
+}
+
+/* --- the world -------------------------------------------------------------------------------- */
 
 static struct edge_world w;
 
@@ -116,13 +134,23 @@ static void leave(struct visit *visit)
     edge_client_free(&visit->client);
 }
 
-static void expect_close(const struct visit *visit, enum reason reason)
+/* detail: NULL: any */
+static void expect_close_with(const struct visit *visit, enum reason reason, const char *detail)
 {
     union message msg;
 
     edge_world_expect(w.decide, MESSAGE_CLOSE, &msg, NULL);
     assert_int_equal(msg.close.connection, visit->connection);
     assert_string_equal(reason_name((enum reason)msg.close.reason), reason_name(reason));
+    if (detail) {
+        assert_int_equal(msg.close.detail.len, strlen(detail));
+        assert_memory_equal(msg.close.detail.at, detail, strlen(detail));
+    }
+}
+
+static void expect_close(const struct visit *visit, enum reason reason)
+{
+    expect_close_with(visit, reason, NULL);
 }
 
 /* All that the client gets up to the end, which must be close_notify. */
@@ -292,6 +320,66 @@ static void test_ended(void **state)
     leave(&visit);
 }
 
+/* An octet each second is no idle connection; the head of a request has a deadline of its own. */
+static void test_slow_head(void **state)
+{
+    enum { ROUNDS_MAX = 200, ROUND_MS = 50 };
+    struct visit visit = visit_web();
+    struct pollfd client = {.fd = visit.client.fd, .events = POLLIN};
+    int64_t begin_ms = clock_monotonic_ms();
+    int rounds = 0;
+
+    (void)state;
+    say(&visit, "GET /");
+    while (rounds++ < ROUNDS_MAX && poll(&client, 1, ROUND_MS) == 0) {
+        say(&visit, "x");
+        *later_ms += 1000;
+    }
+    assert_true(clock_monotonic_ms() - begin_ms >= HTTP_HEAD_MS);
+    assert_in_range(rounds, 2, ROUNDS_MAX);
+    expect_answer(&visit, "HTTP/1.1 408 Request Timeout\r\n",
+                  "gatewayd: the HTTP request took too long to come: the headers (decision " SESSION
+                  ")\n");
+    expect_close_with(&visit, REASON_HTTP_SLOW, "the headers");
+    leave(&visit);
+}
+
+/* The deadline ends with the head: between two requests there is idle_timeout only. */
+static void test_rest_between_requests(void **state)
+{
+    enum { MORE_THAN_A_TICK_US = 1300 * 1000 };
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    struct visit visit = visit_web();
+    char head[8192];
+    uint8_t got[sizeof(answer)];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        say(&visit, "GET / HTTP/1.1\r\n");
+        say(&visit, "Host: echo.example\r\n\r\n");
+        hear_head(&visit, head, sizeof(head));
+        assert_int_equal(write(visit.upstream, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+        assert_true(edge_client_read(&visit.client, got, sizeof(answer) - 1));
+        *later_ms += 2 * HTTP_HEAD_MS;
+        (void)usleep(MORE_THAN_A_TICK_US);
+    }
+    assert_true(SSL_shutdown(visit.client.ssl) >= 0);
+    leave(&visit);
+    expect_close(&visit, REASON_CLIENT_CLOSED);
+}
+
+/* What exactly was wrong goes into the record. */
+static void test_detail(void **state)
+{
+    struct visit visit = visit_web();
+
+    (void)state;
+    say(&visit, "GET / HTTP/1.1\r\nHost: echo.example\r\nX: a\r\n b\r\n\r\n");
+    expect_answer(&visit, "HTTP/1.1 400 ", "malformed");
+    expect_close_with(&visit, REASON_HTTP_MALFORMED, "a folded header");
+    leave(&visit);
+}
+
 /* --- PostgreSQL ------------------------------------------------------------------------------- */
 
 static void test_denied_postgres(void **state)
@@ -349,6 +437,9 @@ static void test_silence_before_tls(void **state)
 static int start(void **state)
 {
     (void)state;
+    later_ms =
+        mmap(NULL, sizeof(*later_ms), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(later_ms, MAP_FAILED);
     edge_world_start_with(&w, NULL, config_text);
     return 0;
 }
@@ -357,6 +448,8 @@ static int stop(void **state)
 {
     (void)state;
     edge_world_stop(&w);
+    (void)munmap(later_ms, sizeof(*later_ms));
+    later_ms = NULL;
     return 0;
 }
 
@@ -370,6 +463,9 @@ int main(void)
         cmocka_unit_test(test_denied_head),
         cmocka_unit_test(test_unasked_response),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_slow_head),
+        cmocka_unit_test(test_rest_between_requests),
+        cmocka_unit_test(test_detail),
         cmocka_unit_test(test_denied_postgres),
         cmocka_unit_test(test_octets_behind_the_request),
         cmocka_unit_test(test_silence_before_tls),

@@ -10,24 +10,53 @@
 #include <string.h>
 #include <time.h>
 
-static int simple(struct ctl *ctl, int argc, char **argv, enum protocol_kind kind)
+static void print_preview(struct ctl *ctl, const json_t *json)
 {
-    AUTO(local_reply_clear) struct local_reply reply = {.octets = NULL};
-    struct protocol_message request;
-    struct option_arguments rest;
-    int code;
+    static const char *const columns[] = {"user", "service", "reason", "id", "detail", NULL};
+    json_t *sessions = json_object_get(json, "sessions");
+    json_int_t n = json_integer_value(json_object_get(json, "would_end"));
 
-    if (!ctl_options(ctl, NO_OPTIONS(0, 0), argc, argv, &rest, &code))
-        return code;
-    protocol_message_init(&request, kind);
-    if (!ask(ctl, &request, &reply, &code))
-        return code;
-    return ask_print(ctl, &reply);
+    if (json_array_size(sessions) > 0)
+        json_text_table(ctl, sessions, columns);
+    if ((size_t)n > json_array_size(sessions))
+        (void)printf("and %zu more\n", (size_t)n - json_array_size(sessions));
+    (void)printf("%s of %lld would end\n", ctl_count((uint64_t)n, "session"),
+                 (long long)json_integer_value(json_object_get(json, "live")));
+    if (json_is_true(json_object_get(json, "held")))
+        (void)printf("mass_end_guard would hold %lld of them\n",
+                     (long long)json_integer_value(json_object_get(json, "would_be_held")));
+    if (json_is_true(json_object_get(json, "incomplete")))
+        (void)fprintf(stderr,
+                      "gatewayctl: an edge did not answer: its certificates are not judged\n");
 }
 
 int ctl_reload(struct ctl *ctl, int argc, char **argv)
 {
-    return simple(ctl, argc, argv, PROTOCOL_CTL_RELOAD);
+    bool dry_run = false;
+    const struct option_row rows[] = {
+        {"dry-run", OPTION_FLAG, &dry_run, NULL, "only say which sessions would end", 0},
+    };
+    AUTO(local_reply_clear) struct local_reply reply = {.octets = NULL};
+    AUTO(ctl_json_clear) json_t *json = NULL;
+    struct protocol_message request;
+    struct option_arguments rest;
+    int code;
+
+    if (!ctl_options(ctl, OPTION_SET(rows, 0, 0), argc, argv, &rest, &code))
+        return code;
+    protocol_message_init(&request, PROTOCOL_CTL_RELOAD);
+    if (dry_run)
+        request.dry_run = 1;
+    if (!ask(ctl, &request, &reply, &code))
+        return code;
+    json = dry_run ? ask_json(&reply) : NULL;
+    if (!json)
+        return ask_print(ctl, &reply);
+    if (ctl->json)
+        ctl_print_json(json_incref(json));
+    else
+        print_preview(ctl, json);
+    return CTL_YES;
 }
 
 /* --- waiting for the daemon ------------------------------------------------------------------- */

@@ -15,7 +15,8 @@
 static const struct ctl_command commands[] = {
     {"check", "", "Check configuration, files, policy and machine; all errors at once.", ctl_check},
     {"status", "", "Show processes, ages of all sources, sessions, last denials.", ctl_status},
-    {"reload", "", "Read configuration, certificates, lists and policy again.", ctl_reload},
+    {"reload", "[--dry-run]", "Read configuration, certificates, lists and policy again.",
+     ctl_reload},
     {"drain", "[--timeout DURATION | --now]", "Let nobody in, end with the last session.",
      ctl_drain},
     {"upgrade", "[--binary PATH]", "Let another program take over; no session ends.", ctl_upgrade},

@@ -84,6 +84,10 @@ static void status(struct decide *decide, struct local_request *request)
 
 static void reload(struct decide *decide, struct local_request *request)
 {
+    if (request->msg.dry_run == 1) { /* changes nothing */
+        ask_parent(decide, request, ASK_PREVIEW);
+        return;
+    }
     control_record(decide, request, "reload", REASON_OK);
     ask_parent(decide, request, ASK_RELOAD);
 }

@@ -36,6 +36,7 @@ struct resume;
 struct late_answer;
 struct reevaluate;
 struct handoff;
+struct preview;
 
 struct decide {
     struct role *role;
@@ -73,6 +74,7 @@ struct decide {
     struct data *data;
     struct resume *resume;
     struct handoff *handoff;
+    struct preview *preview;
     struct reevaluate *reevaluate;
     struct local_groups groups;
     char boot_id[40]; /* "" where /proc gives none */
@@ -169,8 +171,7 @@ void reevaluate_user(struct decide *decide, const char *user, enum session_cause
 void reevaluate_all(struct decide *decide, enum session_cause cause);
 /* Judges without consequences: OK or why it would end. Leaves the session judged. */
 enum reason reevaluate_try(struct session *session);
-/* A session goes: forgets it. */
-void reevaluate_forget(struct session *session);
+void reevaluate_forget(struct session *session); /* it goes */
 /* Sessions are being judged, or will be when a policy has been read; control_pass_done follows. */
 bool reevaluate_is_busy(const struct decide *decide);
 /* Operator: what the guard holds is judged once more and ends, in slices; how many. */
@@ -195,6 +196,5 @@ void pam_request(void *decide, struct local_request *request);
 void control_request(void *decide, struct local_request *request);
 /* The parent's answer to an ASK. */
 void control_answer(struct decide *decide, const struct message_answer *answer);
-/* All sessions have been judged: what waited for that is answered. */
-void control_pass_done(struct decide *decide);
+void control_pass_done(struct decide *decide); /* answers what waited for a pass */
 void control_clear(struct decide *decide); /* the end: nobody waits any more */

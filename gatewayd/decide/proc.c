@@ -4,6 +4,7 @@
  */
 #include "gatewayd/decide/data.h"
 #include "gatewayd/decide/handoff.h"
+#include "gatewayd/decide/preview.h"
 #include "gatewayd/decide/setup.h"
 
 #include <unistd.h>
@@ -143,6 +144,30 @@ HANDLER(on_answer)
     control_answer(role->state, &msg->answer);
 }
 
+HANDLER(on_preview_config)
+{
+    (void)from;
+    preview_config(role->state, &msg->preview_config, fd);
+}
+
+HANDLER(on_preview_policy)
+{
+    (void)from;
+    preview_policy(role->state, &msg->preview_policy, fd);
+}
+
+HANDLER(on_chain_preview)
+{
+    close_unused(fd);
+    preview_chain(role->state, channel_peer_slot(from), &msg->chain_preview);
+}
+
+HANDLER(on_chains_previewed)
+{
+    close_unused(fd);
+    preview_chains_done(role->state, channel_peer_slot(from), &msg->chains_previewed);
+}
+
 HANDLER(on_retire)
 {
     (void)from;
@@ -171,6 +196,10 @@ static const struct role_handler handlers[] = {
     {MESSAGE_CHAINS_DONE, on_chains_done},
     {MESSAGE_RESUME, on_resume},
     {MESSAGE_RESUME_DONE, on_resume_done},
+    {MESSAGE_PREVIEW_CONFIG, on_preview_config},
+    {MESSAGE_PREVIEW_POLICY, on_preview_policy},
+    {MESSAGE_CHAIN_PREVIEW, on_chain_preview},
+    {MESSAGE_CHAINS_PREVIEWED, on_chains_previewed},
     {MESSAGE_RETIRE, on_retire},
     {MESSAGE_HELD, on_held},
     {MESSAGE_ACK, on_ack},

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/decide/data.h"
+#include "gatewayd/decide/guard.h"
 #include "gatewayd/decide/judge.h"
 #include "gatewayd/decide/tell_identity.h"
 #include "gatewayd/shared/xalloc.h"
@@ -57,7 +58,7 @@ static enum reason reason_of_change(const struct session *session)
 }
 
 /* Locks, revocation and time are never held back. */
-static bool is_guarded(const struct session *session)
+bool reevaluate_would_guard(const struct session *session)
 {
     switch (session->reason) {
     case REASON_LOCKED:
@@ -69,9 +70,14 @@ static bool is_guarded(const struct session *session)
     case REASON_SESSION_TOO_LONG:
         return false;
     default:
-        return session->chain == REASON_OK && !(session->causes & CAUSE_UNTIL) &&
-               (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
+        return session->chain == REASON_OK;
     }
+}
+
+static bool is_guarded(const struct session *session)
+{
+    return reevaluate_would_guard(session) && !(session->causes & CAUSE_UNTIL) &&
+           (session->causes & (CAUSE_DIRECTORY | CAUSE_POLICY));
 }
 
 static void describe(const struct session *session, char detail[ERROR_DETAIL_MAX])
@@ -235,13 +241,19 @@ static bool is_one_entry(const struct reevaluate *reevaluate)
     return true;
 }
 
+bool reevaluate_is_too_many(const struct config *config, size_t n_doomed, size_t n_live)
+{
+    return n_doomed > GUARD_LEAST &&
+           n_doomed > n_live * (size_t)config->policy->mass_end_guard / 100;
+}
+
 static bool is_accident(const struct reevaluate *reevaluate)
 {
-    int64_t percent = reevaluate->decide->role->config->policy->mass_end_guard;
-    size_t live = sessions_count_live(reevaluate->decide->sessions);
+    const struct decide *decide = reevaluate->decide;
 
-    return reevaluate->n_doomed > GUARD_LEAST && !is_one_entry(reevaluate) &&
-           reevaluate->n_doomed > live * (size_t)percent / 100;
+    return reevaluate_is_too_many(decide->role->config, reevaluate->n_doomed,
+                                  sessions_count_live(decide->sessions)) &&
+           !is_one_entry(reevaluate);
 }
 
 static void raise_alarm(struct reevaluate *reevaluate)

@@ -10,6 +10,7 @@
 #include "gatewayd/decide/data.h"
 #include "gatewayd/decide/handoff.h"
 #include "gatewayd/decide/hosts.h"
+#include "gatewayd/decide/preview.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <fcntl.h>
@@ -44,6 +45,7 @@ void *decide_create(struct role *role)
     decide->data = data_new(decide);
     decide->resume = resume_new(decide);
     decide->handoff = handoff_new(decide);
+    decide->preview = preview_new(decide);
     decide->strangers = strangers_new(clock_monotonic_ms());
     decide->reevaluate = reevaluate_new(decide);
     decide->directory_state = REASON_DIRECTORY_UNREACHABLE; /* nobody has said anything yet */
@@ -373,6 +375,7 @@ void decide_destroy(struct decide *decide)
     (void)texts_free(decide->texts);
     (void)resume_free(decide->resume);
     (void)handoff_free(decide->handoff);
+    (void)preview_free(decide->preview);
     (void)strangers_free(decide->strangers);
     (void)replica_free(decide->replica);
     (void)data_free(decide->data);

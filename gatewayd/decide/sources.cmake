@@ -10,4 +10,4 @@ list(APPEND GATEWAYD_SOURCES decide/attributes.c decide/control_locks.c decide/c
     decide/upstream.c decide/whoami.c)
 list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decide/pools.c decide/targets.c)
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)
-list(APPEND GATEWAYD_SOURCES decide/handoff.c)
+list(APPEND GATEWAYD_SOURCES decide/handoff.c decide/preview.c)

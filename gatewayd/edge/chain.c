@@ -375,3 +375,19 @@ bool chain_judge_again(struct edge *edge, struct chain **chain, const struct cha
                  : judge_anew(edge, chain, accepts, &result)) ||
            err_set(why, result.reason, "%s", result.detail);
 }
+
+void chain_try(struct edge *edge, struct trust_set *trust, const struct chain *chain,
+               const struct chain_accepts *accepts, struct verify_result *ret_result,
+               struct chain_facts *ret_facts)
+{
+    struct trust_set *in_force = edge->trust;
+    STACK_OF(X509) *all = parse(chain);
+
+    edge->trust = trust; /* for this one judgement */
+    judge_now(edge, accepts, sk_X509_value(all, 0), all, ret_result);
+    memset(ret_facts, 0, sizeof(*ret_facts));
+    if (ret_result->reason == REASON_OK)
+        *ret_facts = facts_of(edge, ret_result);
+    edge->trust = in_force;
+    sk_X509_pop_free(all, X509_free);
+}

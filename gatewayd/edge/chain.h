@@ -98,6 +98,10 @@ bool chain_judge(struct edge *edge, const struct chain_accepts *accepts, X509 *l
  */
 bool chain_judge_again(struct edge *edge, struct chain **chain, const struct chain_accepts *accepts,
                        struct error *why);
+/* What other trust data would say of it; changes nothing. Facts are zero unless it is good. */
+void chain_try(struct edge *edge, struct trust_set *trust, const struct chain *chain,
+               const struct chain_accepts *accepts, struct verify_result *ret_result,
+               struct chain_facts *ret_facts);
 /* Whether it was judged by what is accepted now. */
 bool chain_is_for(const struct chain *chain, const struct chain_accepts *accepts);
 /* Whether what is remembered holds: the same trust data, and no date has passed. */

@@ -20,6 +20,7 @@
 
 struct connection;
 struct preauth;  /* preauth.h */
+struct forecast; /* forecast.h */
 struct farewell; /* farewell.h */
 struct gate;     /* gate.h */
 struct gate_place;
@@ -87,6 +88,7 @@ struct edge {
     struct idle *idle;
     struct preauth *preauth;
     struct wanted *wanted; /* wanted.c */
+    struct forecast *forecast;
     struct farewell *farewells;
     size_t n_farewells;
 

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/connection.h"
+#include "gatewayd/edge/forecast.h"
 #include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/standing.h"
 
@@ -273,4 +274,5 @@ void live_forget(struct edge *edge, struct connection *c)
         edge->live_at = c->next;
     if (edge->resume_at == c)
         edge->resume_at = c->next;
+    forecast_forget(edge, c);
 }

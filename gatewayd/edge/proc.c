@@ -3,6 +3,7 @@
  * is in the other files; start with the stages (stages.h), in the order of pipeline.c.
  */
 #include "gatewayd/edge/ask.h"
+#include "gatewayd/edge/forecast.h"
 #include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/retire.h"
@@ -59,6 +60,13 @@ static void handle_retire(struct role *role, struct channel *from, const union m
     retire_begin(role->state);
 }
 
+static void handle_preview(struct role *role, struct channel *from, const union message *msg,
+                           int fd)
+{
+    (void)from;
+    forecast_trust(role->state, &msg->preview_trust, fd);
+}
+
 static void handle_hold(struct role *role, struct channel *from, const union message *msg, int fd)
 {
     (void)from;
@@ -84,11 +92,17 @@ static void handle_signature(struct role *role, struct channel *from, const unio
 }
 
 static const struct role_handler handlers[] = {
-    {MESSAGE_TRUST, handle_trust},       {MESSAGE_VERDICT, handle_verdict},
-    {MESSAGE_END, handle_end},           {MESSAGE_VERIFY, handle_verify},
-    {MESSAGE_RETIRE, handle_retire},     {MESSAGE_HOLD, handle_hold},
-    {MESSAGE_DRAIN, handle_drain},       {MESSAGE_SIGNATURE, handle_signature},
-    {MESSAGE_IDENTITY, handle_identity}, {MESSAGE_STATUS, handle_status},
+    {MESSAGE_TRUST, handle_trust},
+    {MESSAGE_VERDICT, handle_verdict},
+    {MESSAGE_END, handle_end},
+    {MESSAGE_VERIFY, handle_verify},
+    {MESSAGE_RETIRE, handle_retire},
+    {MESSAGE_HOLD, handle_hold},
+    {MESSAGE_DRAIN, handle_drain},
+    {MESSAGE_SIGNATURE, handle_signature},
+    {MESSAGE_IDENTITY, handle_identity},
+    {MESSAGE_STATUS, handle_status},
+    {MESSAGE_PREVIEW_TRUST, handle_preview},
 };
 
 const struct role_calls edge_role = {

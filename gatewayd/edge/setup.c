@@ -7,6 +7,7 @@
 #include "gatewayd/edge/ask.h"
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/farewell.h"
+#include "gatewayd/edge/forecast.h"
 #include "gatewayd/edge/gate.h"
 #include "gatewayd/edge/idle.h"
 #include "gatewayd/edge/known.h"
@@ -61,6 +62,7 @@ void *edge_create(struct role *role)
     edge->resumptions = resumption_cache_new();
     edge->upstream_method = upstream_bio_method();
     edge->preauth = preauth_new(edge);
+    edge->forecast = forecast_new(edge);
     edge->gate = gate_new();
     edge->turns = turns_new(edge);
     edge->known = known_new();

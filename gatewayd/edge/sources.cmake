@@ -10,4 +10,4 @@ list(APPEND GATEWAYD_SOURCES
     edge/http_head.c edge/http_relay.c edge/http_request.c edge/http_response.c edge/postgres.c
     edge/prelude.c edge/proxy_accept.c)
 list(APPEND GATEWAYD_SOURCES edge/tls_words.c)
-list(APPEND GATEWAYD_SOURCES edge/retire.c)
+list(APPEND GATEWAYD_SOURCES edge/forecast.c edge/retire.c)

@@ -56,6 +56,19 @@ void load_errors_add(struct load_errors *errors, uint8_t kind, const char *file,
         (struct load_error){.file = xstrdup(file), .line = line, .kind = kind, .err = *err};
 }
 
+void load_errors_print(const struct load_errors *errors, struct writer *out)
+{
+    for (size_t i = 0; i < errors->n && out->len < MESSAGE_MAX / 4; i++) {
+        const struct load_error *error = &errors->at[i];
+
+        if (error->file[0] && error->line > 0)
+            writer_printf(out, "%s:%u: ", error->file, error->line);
+        else if (error->file[0])
+            writer_printf(out, "%s: ", error->file);
+        writer_printf(out, "%s: %s\n", reason_text(error->err.reason), error->err.detail);
+    }
+}
+
 static void finish_when_over(struct loading *loading);
 
 static void note(struct loading *loading, uint8_t kind, const char *file, uint32_t line,
@@ -273,7 +286,8 @@ static bool take(struct parent *parent, enum loaded_kind kind)
 
 /*
  * Keeps a copy of the trust data for later loads, so that no revocation list becomes older than it
- * was, over a restart too. Without one a load remembers nothing; that is said, and no reason to stop.
+ * was, over a restart too. Without one a load remembers nothing; that is said, and no reason to
+ * stop.
  */
 static void remember_trust(const struct parent *parent, int from)
 {

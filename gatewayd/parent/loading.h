@@ -16,5 +16,7 @@ void loading_use(struct parent *parent);
 void load_errors_clear(struct load_errors *errors);
 /* Forgets those of one kind. */
 void load_errors_drop(struct load_errors *errors, uint8_t kind);
+/* A line each, for the operator who asked. */
+void load_errors_print(const struct load_errors *errors, struct writer *out);
 void load_errors_add(struct load_errors *errors, uint8_t kind, const char *file, uint32_t line,
                      const struct error *err);

@@ -10,6 +10,7 @@
 #include "gatewayd/parent/ending.h"
 #include "gatewayd/parent/logins.h"
 #include "gatewayd/parent/notify.h"
+#include "gatewayd/parent/preview.h"
 #include "gatewayd/parent/reload.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/parent/succession.h"
@@ -102,6 +103,9 @@ static void handle_ask(struct child *child, const union message *msg)
     case ASK_DRAIN:
         status_reply(parent, msg->ask.cookie, REASON_OK, (struct bytes){NULL, 0});
         ending_drain(parent, msg->ask.seconds, msg->ask.now);
+        break;
+    case ASK_PREVIEW:
+        preview_begin(parent, msg->ask.cookie);
         break;
     case ASK_UPGRADE:
         upgrade_begin(parent, msg->ask.path, &msg->ask.cookie);

@@ -125,6 +125,13 @@ struct reload {
     size_t n_asked;
 };
 
+/* A candidate that is only looked at: preview.c. */
+struct preview {
+    struct config *candidate; /* NULL: none */
+    struct load_errors errors;
+    uint64_t cookie; /* of the ASK */
+};
+
 struct login; /* logins.c */
 
 struct watch {
@@ -165,6 +172,7 @@ struct parent {
     struct load_errors reload_errors;    /* of the last reload */
     struct loading loading;
     struct reload reload;
+    struct preview preview;
     struct upgrade upgrade;
     struct succession succession;
     struct login *logins; /* uthash by session id */

@@ -11,6 +11,7 @@
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/parent/loading.h"
 #include "gatewayd/parent/messages.h"
+#include "gatewayd/parent/preview.h"
 #include "gatewayd/parent/status.h"
 #include "gatewayd/parent/succession.h"
 #include "gatewayd/parent/watches.h"
@@ -33,15 +34,7 @@ static void answer(struct parent *parent, enum reason reason)
     struct reload *reload = &parent->reload;
     AUTO(writer_clear) struct writer text = writer_new(MESSAGE_MAX / 2);
 
-    for (size_t i = 0; i < parent->reload_errors.n && text.len < MESSAGE_MAX / 4; i++) {
-        const struct load_error *error = &parent->reload_errors.at[i];
-
-        if (error->file[0] && error->line > 0)
-            writer_printf(&text, "%s:%u: ", error->file, error->line);
-        else if (error->file[0])
-            writer_printf(&text, "%s: ", error->file);
-        writer_printf(&text, "%s: %s\n", reason_text(error->err.reason), error->err.detail);
-    }
+    load_errors_print(&parent->reload_errors, &text);
     for (size_t i = 0; i < reload->n_asked; i++)
         status_reply(parent, reload->asked[i], reason, writer_bytes(&text));
     reload->n_asked = 0;
@@ -78,11 +71,12 @@ void reload_begin(struct parent *parent, const uint64_t *cookie)
 {
     struct reload *reload = &parent->reload;
 
-    if (parent->upgrade.asked || succession_runs(parent) ||
+    if (parent->preview.candidate || parent->upgrade.asked || succession_runs(parent) ||
         parent->succession.step == SUCCESSION_FAILED) {
-        log_event(LOG_LEVEL_ERROR, "reload_refused", "detail=\"an upgrade is not yet done\"");
+        log_event(LOG_LEVEL_ERROR, "reload_refused", "detail=\"a preview or upgrade is not done\"");
         if (cookie)
-            status_reply(parent, *cookie, REASON_BUSY, bytes_of("an upgrade is not yet done"));
+            status_reply(parent, *cookie, REASON_BUSY,
+                         bytes_of("a preview or an upgrade is not yet done"));
         return;
     }
     if (cookie && reload->n_asked == ARRAY_LEN(reload->asked)) {
@@ -186,6 +180,11 @@ void reload_loaded(struct parent *parent)
     struct reload *reload = &parent->reload;
     bool again = parent->loading.again;
 
+    if (preview_loaded(parent)) {
+        if (again)
+            loading_begin(parent, parent->config);
+        return;
+    }
     if (reload->loading && parent->loading.config == reload->candidate) {
         reload->loading = false;
         take_load_errors(parent);
@@ -205,7 +204,9 @@ void reload_loaded(struct parent *parent)
         children_start(parent, PROCESS_EDGE);
     }
     succession_loaded(parent);
-    if (reload->loading || again)
+    if (parent->preview.candidate)
+        loading_begin(parent, parent->preview.candidate);
+    else if (reload->loading || again)
         loading_begin(parent, reload->loading ? reload->candidate : parent->config);
 }
 

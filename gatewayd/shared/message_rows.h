@@ -86,6 +86,29 @@ MESSAGE(POLICY, policy, PARENT, DECIDE, 1)
 FIELD(policy, HASH, version, "SHA-256 of the octets and of the configuration's mapping and service sections")
 END_MESSAGE(POLICY)
 
+/* reload --dry-run: nothing of it is put in force; decide answers the request with this cookie. */
+MESSAGE(PREVIEW_TRUST, preview_trust, PARENT, EDGE, 1)
+FIELD(preview_trust, U64, cookie, "")
+END_MESSAGE(PREVIEW_TRUST)
+MESSAGE(PREVIEW_CONFIG, preview_config, PARENT, DECIDE, 1)
+FIELD(preview_config, U64, cookie, "")
+END_MESSAGE(PREVIEW_CONFIG)
+MESSAGE(PREVIEW_POLICY, preview_policy, PARENT, DECIDE, 1) /* behind PREVIEW_CONFIG */
+FIELD(preview_policy, U64, cookie, "")
+END_MESSAGE(PREVIEW_POLICY)
+MESSAGE(CHAIN_PREVIEW, chain_preview, EDGE, DECIDE, 0) /* a chain of which the candidate says something else */
+FIELD(chain_preview, U64, cookie, "")
+FIELD(chain_preview, U64, connection, "")
+FIELD(chain_preview, REASON, reason, "OK or why the chain would no longer be valid")
+FIELD(chain_preview, TEXT, detail, "which certificate fails which check")
+FIELD(chain_preview, TEXT, ca_name, "title of the ca section that it would end in")
+FIELD(chain_preview, I64, not_after_s, "")
+FIELD(chain_preview, I64, crl_valid_until_s, "")
+END_MESSAGE(CHAIN_PREVIEW)
+MESSAGE(CHAINS_PREVIEWED, chains_previewed, EDGE, DECIDE, 0) /* no further ones of this edge */
+FIELD(chains_previewed, U64, cookie, "")
+END_MESSAGE(CHAINS_PREVIEWED)
+
 /* --- edge and key ----------------------------------------------------------------------------- */
 MESSAGE(SIGN, sign, EDGE, KEY, 0)
 FIELD(sign, U64, cookie, "comes back in the answer")

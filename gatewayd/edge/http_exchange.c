@@ -5,8 +5,6 @@
  */
 #include "gatewayd/edge/http_exchange.h"
 
-enum { OUT_MAX = HTTP_LINE_MAX + 3 * HTTP_FIELDS_LEN_MAX + HTTP_OURS_LEN_MAX };
-
 static const struct http_head_limits request_limits = {HTTP_LINE_MAX, HTTP_FIELDS_LEN_MAX,
                                                        HTTP_FIELDS_MAX};
 static const struct http_head_limits answer_limits = {
@@ -33,7 +31,7 @@ static bool refuse(struct http_exchange *exchange, enum http_fault fault)
 static struct writer *fresh_out(struct http_exchange *exchange)
 {
     writer_clear(&exchange->out);
-    exchange->out = writer_new(OUT_MAX);
+    exchange->out = writer_new(HTTP_UP_MAX);
     return &exchange->out;
 }
 

@@ -10,6 +10,12 @@
 #include "gatewayd/edge/http_head.h"
 #include "gatewayd/edge/http_response.h"
 
+enum {
+    /* Octets that http_exchange_up gives out at once: the head of a request with all our headers,
+     * or what 64 KiB of a body become. */
+    HTTP_UP_MAX = HTTP_LINE_MAX + 3 * HTTP_FIELDS_LEN_MAX + HTTP_OURS_LEN_MAX,
+};
+
 /* Answers what a request needs to know: may it go on, and who asks. */
 struct http_calls {
     /* HTTP_NONE, or why a good request may not go on here. */

@@ -201,10 +201,22 @@ bool http_up(struct connection *c, struct bytes *in, struct bytes *ret_out)
     in->at += used;
     in->len -= used;
     if (in->len > 0 && http_exchange_holds(&c->http->exchange)) {
-        buffer_keep(&c->http->kept, *in);
+        http_keep(c, *in);
         in->len = 0;
     }
     return true;
+}
+
+void http_keep(struct connection *c, struct bytes octets)
+{
+    /* Only when nothing is kept is anything read of the client: never more than one buffer. */
+    if (!buffer_keep(&c->http->kept, octets, WIRE_PLAIN_MAX))
+        c->wire_failed = true;
+}
+
+size_t http_up_max(const struct connection *c)
+{
+    return c->http ? HTTP_UP_MAX : WIRE_KEPT_MAX;
 }
 
 bool http_keeps(const struct connection *c)

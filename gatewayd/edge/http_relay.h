@@ -26,6 +26,10 @@ void http_clear(struct connection *c); /* may be called for any connection */
  * next call. What has to wait is kept. False: the exchange is over, call http_end.
  */
 bool http_up(struct connection *c, struct bytes *in, struct bytes *ret_out) MUST_CHECK;
+/* Keeps octets of the client for later, behind none: at most WIRE_PLAIN_MAX octets. */
+void http_keep(struct connection *c, struct bytes octets);
+/* Octets that may have to wait for the upstream: what one call of http_up gives at most. */
+size_t http_up_max(const struct connection *c);
 /* Kept octets of the client whose turn has come: to out (WIRE_PLAIN_MAX octets of room). */
 size_t http_take_kept(struct connection *c, uint8_t *out);
 bool http_keeps(const struct connection *c);

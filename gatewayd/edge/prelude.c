@@ -183,7 +183,8 @@ static enum stage_result refuse_plain(struct connection *c)
     AUTO(writer_clear) struct writer out = writer_new(2 * POSTGRES_ERROR_TEXT_MAX);
 
     postgres_error("28000", bytes_of(reason_text(REASON_POSTGRES_PLAIN)), &out);
-    buffer_keep(&c->unsent, writer_bytes(&out));
+    if (!buffer_keep(&c->unsent, writer_bytes(&out), WIRE_KEPT_MAX))
+        c->wire_failed = true;
     return refuse(c, REASON_POSTGRES_PLAIN, "");
 }
 

@@ -65,7 +65,7 @@ static enum progress send_kept(struct connection *c)
     return progress;
 }
 
-/* What does not go now is kept, and everything behind it too. */
+/* What does not go now is kept; the caller makes nothing more then. */
 static enum progress pass_up(struct connection *c, struct bytes octets)
 {
     enum progress progress = PROGRESS_OK;
@@ -73,8 +73,10 @@ static enum progress pass_up(struct connection *c, struct bytes octets)
 
     if (c->to_upstream.len == 0)
         progress = send_upstream(c, octets, &sent);
-    if (progress == PROGRESS_OK)
-        buffer_keep(&c->to_upstream, (struct bytes){octets.at + sent, octets.len - sent});
+    if (progress == PROGRESS_OK &&
+        !buffer_keep(&c->to_upstream, (struct bytes){octets.at + sent, octets.len - sent},
+                     http_up_max(c)))
+        return PROGRESS_UPSTREAM_BROKE;
     return progress;
 }
 
@@ -85,11 +87,13 @@ static enum progress take_up(struct connection *c, struct bytes octets)
 
     if (!c->http)
         return pass_up(c, octets);
-    while (octets.len > 0 && progress == PROGRESS_OK) {
+    while (octets.len > 0 && progress == PROGRESS_OK && c->to_upstream.len == 0) {
         if (!http_up(c, &octets, &out))
             return PROGRESS_NO_HTTP;
         progress = pass_up(c, out);
     }
+    if (octets.len > 0 && progress == PROGRESS_OK) /* the upstream's socket is full */
+        http_keep(c, octets);
     return progress;
 }
 
@@ -137,8 +141,8 @@ static enum progress pump_up(struct connection *c)
     bool more = !c->client_done && !c->told_upstream;
 
     if (progress == PROGRESS_OK && http_keeps(c) && !http_holds(c) && c->to_upstream.len == 0)
-        progress = take_up(c, (struct bytes){c->edge->wire.plain,
-                                             http_take_kept(c, c->edge->wire.plain)});
+        progress =
+            take_up(c, (struct bytes){c->edge->wire.plain, http_take_kept(c, c->edge->wire.plain)});
     while (progress == PROGRESS_OK && more && c->to_upstream.len == 0 && !http_holds(c)) {
         enum progress client;
         size_t len;

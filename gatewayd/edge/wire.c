@@ -14,19 +14,21 @@
 
 /* --- octets kept for later -------------------------------------------------------------------- */
 
-void buffer_keep(struct buffer *buffer, struct bytes octets)
+bool buffer_keep(struct buffer *buffer, struct bytes octets, size_t max)
 {
     uint8_t *at;
 
     if (octets.len == 0)
-        return;
-    assert(buffer->len + octets.len <= WIRE_KEPT_MAX);
+        return true;
+    if (buffer->len > max || octets.len > max - buffer->len)
+        return false;
     at = xcalloc(buffer->len + octets.len, 1);
     if (buffer->len > 0)
         memcpy(at, buffer->at + buffer->begin, buffer->len);
     memcpy(at + buffer->len, octets.at, octets.len);
     free(buffer->at);
     *buffer = (struct buffer){.at = at, .len = buffer->len + octets.len};
+    return true;
 }
 
 void buffer_drop(struct buffer *buffer, size_t n)
@@ -204,7 +206,8 @@ void wire_flush(struct connection *c)
     if (c->unsent.len == 0)
         sent = send_some(c, all);
     if (!c->wire_failed)
-        buffer_keep(&c->unsent, (struct bytes){all.at + sent, all.len - sent});
+        c->wire_failed =
+            !buffer_keep(&c->unsent, (struct bytes){all.at + sent, all.len - sent}, WIRE_KEPT_MAX);
 }
 
 bool wire_flush_unsent(struct connection *c)
@@ -224,7 +227,9 @@ void wire_leave(struct edge *edge)
     if (!c)
         return;
     wire_flush(c);
-    buffer_keep(&c->stash, (struct bytes){wire->in + wire->in_begin, wire->in_len});
+    if (!buffer_keep(&c->stash, (struct bytes){wire->in + wire->in_begin, wire->in_len},
+                     WIRE_KEPT_MAX))
+        c->wire_failed = true;
     wire_forget(c);
 }
 

@@ -5,6 +5,7 @@
  * leaves it at the end; what is left over then is kept with the connection.
  */
 #include "common/bytes.h"
+#include "common/macros.h"
 
 #include <openssl/bio.h>
 
@@ -15,8 +16,9 @@ enum {
     WIRE_IN_MAX = 64 * 1024,  /* octets per recv() */
     WIRE_OUT_MAX = 96 * 1024, /* ciphertext of WIRE_PLAIN_MAX and of what TLS adds to it */
     WIRE_PLAIN_MAX = 64 * 1024,
-    /* Octets that a buffer of a connection keeps at most. A side that does not read makes the other
-     * wait, so that a slow reader costs one of them; all three have 224 KiB (relay.c). */
+    /* Octets that a buffer of a connection keeps at most; of to_upstream: HTTP_UP_MAX for an HTTP
+     * service. A side that does not read makes the other wait, so that a slow reader costs one of
+     * them; all three have 224 KiB (relay.c). */
     WIRE_KEPT_MAX = WIRE_OUT_MAX,
     WIRE_RECV_ROUNDS = 4, /* recv() calls per turn of one connection: the others wait meanwhile */
 };
@@ -27,9 +29,9 @@ struct buffer {
     size_t begin, len; /* the octets are at[begin .. begin + len) */
 };
 
-/* Appends a copy; never beyond WIRE_KEPT_MAX. */
-void buffer_keep(struct buffer *buffer, struct bytes octets);
-void buffer_drop(struct buffer *buffer, size_t n);            /* from its front; frees when empty */
+/* Appends a copy. False: the buffer would hold more than max octets; it is as it was. */
+bool buffer_keep(struct buffer *buffer, struct bytes octets, size_t max) MUST_CHECK;
+void buffer_drop(struct buffer *buffer, size_t n); /* from its front; frees when empty */
 struct bytes buffer_bytes(const struct buffer *buffer);
 void buffer_clear(struct buffer *buffer);
 

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "edge_world.h"
 #include "gatewayd/edge/http.h"
+#include "gatewayd/edge/wire.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -368,6 +369,75 @@ static void test_rest_between_requests(void **state)
     expect_close(&visit, REASON_CLIENT_CLOSED);
 }
 
+/*
+ * A head that becomes larger than what other connections may keep, with a body right behind it, for
+ * an upstream that reads nothing at first: all of it gets there, in order.
+ */
+static void test_large_head_and_full_upstream(void **state)
+{
+    enum { FIELDS = 8, FIELD = 8120, BODY = 48000, GROUPS = 16, GROUP = 1000, SMALL = 1 };
+    static char request[HTTP_LINE_MAX + HTTP_FIELDS_LEN_MAX], body[BODY + 3], got[256 * 1024];
+    static uint8_t groups[GROUPS * (2 + GROUP)];
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    struct visit visit;
+    struct message_identity identity;
+    struct message_verdict verdict = {.session = session, .reason = REASON_OK};
+    int pair[2], small = SMALL, len = 0;
+    const char *end;
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < GROUPS; i++) {
+        uint8_t *at = groups + i * (2 + GROUP);
+
+        memset(at, ',', 2 + GROUP); /* three octets each in the header */
+        at[0] = GROUP >> 8;
+        at[1] = GROUP & 0xff;
+    }
+    identity = (struct message_identity){.connection = open_connection(&visit, "echo.example"),
+                                         .user = bytes_of("alice"),
+                                         .groups = {groups, sizeof(groups)},
+                                         .rule = bytes_of("rule")};
+    edge_world_send(w.decide, MESSAGE_IDENTITY, &identity, -1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    verdict.connection = visit.connection;
+    edge_world_send(w.decide, MESSAGE_VERDICT, &verdict, pair[1]);
+    (void)close(pair[1]);
+    visit.upstream = pair[0];
+
+    len = snprintf(request, sizeof(request),
+                   "POST / HTTP/1.1\r\nHost: echo.example\r\nContent-Length: %d\r\n", BODY);
+    for (int i = 0; i < FIELDS - 1; i++)
+        len +=
+            snprintf(request + len, sizeof(request) - (size_t)len, "X-%d: %0*d\r\n", i, FIELD, 0);
+    say(&visit, request);
+    memset(body, 'b', sizeof(body) - 1);
+    memcpy(body, "\r\n", 2);
+    say(&visit, body);
+    (void)usleep(200 * 1000); /* the edge has what it takes now */
+    for (int i = 0; i < 1000; i++) {
+        ssize_t more = recv(visit.upstream, got + n, sizeof(got) - 1 - n, MSG_DONTWAIT);
+
+        n += more > 0 ? (size_t)more : 0;
+        got[n] = '\0';
+        end = strstr(got, "\r\n\r\n");
+        if (end && got + n - end - 4 == BODY)
+            break;
+        (void)usleep(more > 0 ? 0 : 5 * 1000);
+    }
+    end = strstr(got, "\r\n\r\n");
+    assert_non_null(end);
+    assert_true(end - got > WIRE_KEPT_MAX); /* else the test shows nothing */
+    assert_int_equal(got + n - end - 4, BODY);
+    assert_int_equal(strspn(end + 4, "b"), BODY);
+    assert_int_equal(write(visit.upstream, answer, sizeof(answer) - 1), sizeof(answer) - 1);
+    assert_true(edge_client_read(&visit.client, got, sizeof(answer) - 1));
+    assert_true(SSL_shutdown(visit.client.ssl) >= 0);
+    leave(&visit);
+    expect_close(&visit, REASON_CLIENT_CLOSED);
+}
+
 /* What exactly was wrong goes into the record. */
 static void test_detail(void **state)
 {
@@ -465,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_slow_head),
         cmocka_unit_test(test_rest_between_requests),
+        cmocka_unit_test(test_large_head_and_full_upstream),
         cmocka_unit_test(test_detail),
         cmocka_unit_test(test_denied_postgres),
         cmocka_unit_test(test_octets_behind_the_request),

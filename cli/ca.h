@@ -78,7 +78,7 @@ bool ca_issue(struct ca *ca, const struct ca_request *request, struct ca_issued 
 bool ca_revoke(struct ca *ca, const char *what, const struct ca_entry **ret_entry,
                struct error *err) MUST_CHECK;
 /* Writes the revocation list as PEM. */
-bool ca_crl(struct ca *ca, int64_t days, const char *out, struct error *err) MUST_CHECK;
+bool ca_crl(struct ca *ca, int64_t days, bool der, const char *out, struct error *err) MUST_CHECK;
 
 /* --- building (pure but for keys and random numbers) ------------------------------------------ */
 

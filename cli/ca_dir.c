@@ -342,7 +342,7 @@ bool ca_revoke(struct ca *ca, const char *what, const struct ca_entry **ret_entr
     return true;
 }
 
-bool ca_crl(struct ca *ca, int64_t days, const char *out, struct error *err)
+bool ca_crl(struct ca *ca, int64_t days, bool der, const char *out, struct error *err)
 {
     AUTO(x509_crl_freep) X509_CRL *crl = NULL;
     AUTO(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
@@ -350,7 +350,7 @@ bool ca_crl(struct ca *ca, int64_t days, const char *out, struct error *err)
     ca->index.crl_number++;
     if (!ca_build_crl(ca, days, &crl, err) || !save_index(ca, err))
         return false;
-    if (!bio || PEM_write_bio_X509_CRL(bio, crl) != 1)
+    if (!bio || (der ? i2d_X509_CRL_bio(bio, crl) : PEM_write_bio_X509_CRL(bio, crl)) != 1)
         return ca_openssl_error(err, out);
     return files_write(out, bio_bytes(bio), PUBLIC_MODE, FILES_REPLACE, err);
 }

@@ -181,9 +181,11 @@ int ctl_ca_crl(struct ctl *ctl, int argc, char **argv)
 {
     const char *out = NULL;
     int64_t days = CRL_DAYS;
+    bool der = false;
     const struct option_row rows[] = {
         {"out", OPTION_TEXT, &out, "FILE", "where the list goes (needed); replaced as a whole", 0},
         {"days", OPTION_COUNT, &days, "N", "days until the next list is due (7)", 0},
+        {"der", OPTION_FLAG, &der, NULL, "DER in place of PEM", 0},
     };
     AUTO(ca_close) struct ca ca = {.lock_fd = -1};
     struct option_arguments rest;
@@ -194,7 +196,8 @@ int ctl_ca_crl(struct ctl *ctl, int argc, char **argv)
         return code;
     if (!out)
         return err_set(&err, REASON_USAGE, "--out is needed"), ctl_error(&err);
-    if (!check_days(days, &err) || !ca_open(rest.at[0], &ca, &err) || !ca_crl(&ca, days, out, &err))
+    if (!check_days(days, &err) || !ca_open(rest.at[0], &ca, &err) ||
+        !ca_crl(&ca, days, der, out, &err))
         return ctl_error(&err);
     if (ctl->json)
         ctl_print_json(

@@ -32,6 +32,7 @@ struct source {
 
     struct list_facts facts; /* of the list that is here */
     int64_t fetched_s;       /* when it came */
+    int64_t tried_s;         /* when the last try ended; 0: none has */
     int64_t due_s;
     unsigned failures;
     struct error last; /* of the last try; REASON_OK */

@@ -5,10 +5,13 @@
 
 #include "gatewayd/shared/x509_facts.h"
 
+#include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
+enum { ASN1_SEQUENCE_TAG = 0x30 };
 enum { CLOCK_SKEW_S = 300 }; /* a list may be from so far in the future: clocks differ */
 
 static bool read_number(const X509_CRL *crl, struct list_facts *facts, struct error *err)
@@ -48,6 +51,54 @@ static X509_CRL *parse(struct bytes octets, struct error *err)
     (void)err_set(err, REASON_FETCH_REFUSED, "%zu octets that are no DER revocation list",
                   octets.len);
     return NULL;
+}
+
+/* The one list of PEM; *ret_der is OpenSSL's. */
+static bool read_pem(BIO *bio, unsigned char **ret_der, long *ret_len, struct error *err)
+{
+    char *name = NULL, *header = NULL, *more = NULL;
+    unsigned char *after = NULL;
+    bool found, good, alone;
+    long len;
+
+    *ret_der = NULL;
+    found = PEM_read_bio(bio, &name, &header, ret_der, ret_len) == 1;
+    good = found && strcmp(name, PEM_STRING_X509_CRL) == 0 && header[0] == '\0';
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    header = NULL;
+    alone = good && PEM_read_bio(bio, &more, &header, &after, &len) != 1 &&
+            ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    OPENSSL_free(more);
+    OPENSSL_free(header);
+    OPENSSL_free(after);
+    ERR_clear_error();
+    if (!good)
+        return err_set(err, REASON_FETCH_REFUSED, "neither a DER nor a PEM revocation list");
+    return alone || err_set(err, REASON_FETCH_REFUSED, "PEM with more than one revocation list");
+}
+
+bool list_to_der(struct bytes octets, struct writer *out, struct bytes *ret_der, struct error *err)
+{
+    static const char begin[] = "-----BEGIN ";
+    AUTO(bio_freep) BIO *bio = NULL;
+    unsigned char *der = NULL;
+    long len = 0;
+    bool good;
+
+    *ret_der = octets;
+    if (octets.len < sizeof(begin) - 1 || octets.at[0] == ASN1_SEQUENCE_TAG ||
+        octets.len > INT_MAX || !memmem(octets.at, octets.len, begin, sizeof(begin) - 1))
+        return true; /* DER, or nothing at all: list_check says */
+    bio = BIO_new_mem_buf(octets.at, (int)octets.len);
+    if (!bio)
+        abort();
+    good = read_pem(bio, &der, &len, err);
+    if (good)
+        writer_put(out, (struct bytes){der, (size_t)len});
+    OPENSSL_free(der);
+    *ret_der = writer_bytes(out);
+    return good && (writer_ok(out) || err_set(err, REASON_FETCH_REFUSED, "it is too large"));
 }
 
 bool list_read(struct bytes octets, struct list_facts *ret_facts, struct error *err)

@@ -4,6 +4,7 @@
  * says: this here keeps out what load would have to refuse, and what is older than what there is.
  */
 #include "common/error.h"
+#include "common/writer.h"
 
 #include <openssl/x509.h>
 #include <stdint.h>
@@ -16,6 +17,12 @@ struct list_facts {
     bool numbered;
 };
 
+/*
+ * What has come, DER or one list of PEM, as DER. *ret_der borrows from octets (DER, or what
+ * list_check refuses) or from out (PEM). Refused: PEM of something else, or of several lists.
+ */
+bool list_to_der(struct bytes octets, struct writer *out, struct bytes *ret_der,
+                 struct error *err) MUST_CHECK;
 /* Form only: of one DER list, and nothing behind it. */
 bool list_read(struct bytes octets, struct list_facts *ret_facts, struct error *err) MUST_CHECK;
 /* What a list is checked against. */

@@ -29,6 +29,8 @@ static json_t *source_json(const struct source *source)
                              (json_int_t)source->due_s);
 
     (void)json_object_set_new(json, "url", text_json(source->url));
+    if (source->tried_s > 0)
+        (void)json_object_set_new(json, "tried_s", json_integer(source->tried_s));
     if (source->facts.this_update_s > 0) {
         (void)json_object_set_new(json, "this_update_s", json_integer(source->facts.this_update_s));
         (void)json_object_set_new(json, "next_update_s", json_integer(source->facts.next_update_s));

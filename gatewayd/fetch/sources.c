@@ -92,6 +92,16 @@ static bool is_wanted(const struct source *source)
     return source->wanted || (source->cdp && ca && fetched_ca_has_cdp(ca));
 }
 
+/* A reload says that something has been mended: what failed is tried at once. */
+static void hurry_failed(struct fetching *fetching)
+{
+    int64_t now_s = clock_realtime_s();
+
+    for (struct source *source = fetching->sources; source; source = source->next)
+        if (source->last.reason != REASON_OK && source->due_s > now_s)
+            source->due_s = now_s;
+}
+
 void sources_set_up(struct fetching *fetching)
 {
     const struct config *config = fetching->role->config;
@@ -117,6 +127,7 @@ void sources_set_up(struct fetching *fetching)
         else
             drop(fetching, at);
     store_sweep(fetching);
+    hurry_failed(fetching);
 }
 
 static size_t count_cdp(const struct fetching *fetching, const char *ca)
@@ -213,10 +224,12 @@ static bool keep(struct source *source, struct bytes octets, struct list_facts *
                                    .others = source->issuers,
                                    .before = &source->facts,
                                    .now_s = clock_realtime_s()};
+    AUTO(writer_clear) struct writer room = writer_new(FETCHED_CRL_MAX);
+    struct bytes der;
 
-    if (!list_check(octets, &against, facts, err))
+    if (!list_to_der(octets, &room, &der, err) || !list_check(der, &against, facts, err))
         return false;
-    return is_same(facts, &source->facts) || store_write(source, octets, err);
+    return is_same(facts, &source->facts) || store_write(source, der, err);
 }
 
 void sources_took(struct source *source, struct bytes octets, const struct error *why)
@@ -225,6 +238,7 @@ void sources_took(struct source *source, struct bytes octets, const struct error
     struct list_facts facts = {0};
     struct error err;
 
+    source->tried_s = now_s;
     if (!why && !keep(source, octets, &facts, &err))
         why = &err;
     if (why) {

@@ -79,6 +79,9 @@ expect "an age that is none" 2 - 'is no DURATION' "$CTL" sessions list --age tom
 expect "an age" 2 - 'does not answer' "$CTL" -c /nonexistent sessions list --age 1h
 expect "crl" 0 'list\.crl' - "$CTL" ca crl ca --out list.crl
 expect "verify" 0 '^ok' - "$CTL" verify --ca-file ca/ca.pem --crl list.crl a.pem
+expect "crl in DER" 0 'list\.der' - "$CTL" ca crl ca --out list.der --der
+expect "that is DER" 0 'CRL Number' - openssl crl -in list.der -inform DER -noout -text
+expect "verify with it" 0 '^ok' - "$CTL" verify --ca-file ca/ca.pem --crl list.der a.pem
 expect "revoke" 0 '^revoked' 'new list' "$CTL" ca revoke ca a.pem
 expect "revoke again" 1 - 'already' "$CTL" ca revoke ca a.pem
 expect "revoke what is not there" 1 - 'no such thing' "$CTL" ca revoke ca abcdef0123

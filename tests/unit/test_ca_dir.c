@@ -247,7 +247,7 @@ static void publish(const char *path)
     struct ca ca;
 
     assert_true(ca_open(dir, &ca, &err));
-    if (!ca_crl(&ca, 7, path, &err))
+    if (!ca_crl(&ca, 7, false, path, &err))
         fail_msg("%s", err.detail);
     ca_close(&ca);
 }

@@ -152,18 +152,79 @@ static void test_form(void **state)
     assert_false(list_read(octets, &facts, NULL));
     free((void *)octets.at);
     octets = pki_crl_octets(crl, true);
-    assert_false(list_read(octets, &facts, NULL)); /* PEM is for files of people */
+    assert_false(list_read(octets, &facts, NULL)); /* on disk it is DER */
     free((void *)octets.at);
     X509_CRL_free(crl);
     clear(&m);
 }
 
+/* PEM is taken as what web servers of people have; the same DER comes out. */
+static void test_pem(void **state)
+{
+    struct writer out = writer_new(1 << 20), twice = writer_new(1 << 20);
+    struct bytes pem, der, got;
+    struct error err = {.reason = REASON_OK};
+    struct made m;
+    X509_CRL *crl;
+
+    (void)state;
+    make(&m);
+    crl = pki_crl(m.ca, m.key, NULL, 0, -60, 60);
+    der = pki_crl_octets(crl, false);
+    pem = pki_crl_octets(crl, true);
+    assert_true(list_to_der(pem, &out, &got, &err));
+    assert_true(bytes_equal(got, der));
+    writer_reset(&out);
+    assert_true(list_to_der(der, &out, &got, &err));
+    assert_ptr_equal(got.at, der.at); /* DER stays as it is */
+    writer_put(&twice, pem);
+    writer_put(&twice, pem);
+    assert_false(list_to_der(writer_bytes(&twice), &out, &got, &err));
+    assert_int_equal(err.reason, REASON_FETCH_REFUSED);
+    for (size_t len = 40; len < pem.len - 24; len += 7) { /* cut before its last line */
+        struct list_facts facts;
+
+        writer_reset(&out);
+        assert_false(list_to_der((struct bytes){pem.at, len}, &out, &got, &err) &&
+                     list_read(got, &facts, &err));
+    }
+    writer_clear(&out);
+    writer_clear(&twice);
+    free((void *)der.at);
+    free((void *)pem.at);
+    X509_CRL_free(crl);
+    clear(&m);
+}
+
+/* PEM of something else, and text around nothing. */
+static void test_pem_of_others(void **state)
+{
+    static const char *const texts[] = {
+        "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+        "-----BEGIN X509 CRL-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMAA=\n"
+        "-----END X509 CRL-----\n",
+        "-----BEGIN X509 CRL-----\n",
+        "<html>-----BEGIN </html>",
+    };
+    struct writer out = writer_new(1 << 20);
+    struct bytes got;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct error err = {.reason = REASON_OK};
+
+        assert_false(list_to_der(bytes_of(texts[i]), &out, &got, &err));
+        assert_int_equal(err.reason, REASON_FETCH_REFUSED);
+    }
+    writer_clear(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_others),
-        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_table),         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_form),          cmocka_unit_test(test_pem),
+        cmocka_unit_test(test_pem_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "cli/files.h"
 
 #include "common/clock.h"
+#include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/start_check.h"
 #include "gatewayd/shared/x509_facts.h"
@@ -138,9 +139,17 @@ static void check_revocation(const struct config_files *files)
 
         if (ca->revocation != CONFIG_REVOCATION_REQUIRE || files->trust->cas[i].n_crls > 0)
             continue;
-        (void)err_set(&err, REASON_CRL_MISSING,
-                      "ca \"%s\": revocation = \"require\" and no list: nobody gets in", ca->title);
-        findings_add(files->findings, ca->place.file, ca->place.line, false, &err);
+        if (fetched_ca_has_lists(ca))
+            (void)err_set(
+                &err, REASON_CRL_MISSING,
+                "ca \"%s\": not fetched yet: nobody gets in until the first list has come",
+                ca->title);
+        else
+            (void)err_set(&err, REASON_CRL_MISSING,
+                          "ca \"%s\": revocation = \"require\" and no list: nobody gets in",
+                          ca->title);
+        findings_add(files->findings, ca->place.file, ca->place.line, fetched_ca_has_lists(ca),
+                     &err);
     }
 }
 

@@ -38,6 +38,11 @@ static bool is_time(const char *name, long long value, int64_t *ret_ms)
         *ret_ms = value;
         return true;
     }
+    if (len > 2 && strcmp(name + len - 2, "_s") == 0 && value > TIME_MS_MIN / 1000 &&
+        value < INT64_MAX / 1000) {
+        *ret_ms = value * 1000;
+        return true;
+    }
     for (size_t i = 0; name && seconds[i] && value > TIME_MS_MIN / 1000; i++) {
         if (strcmp(name, seconds[i]) != 0)
             continue;

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "gatewayd/parent/children.h"
+#include "gatewayd/parent/list_sources.h"
 #include "gatewayd/parent/lists.h"
 #include "gatewayd/parent/succession.h"
 
@@ -161,6 +162,8 @@ void status_answer(struct parent *parent, uint64_t cookie)
         json_t *warnings = json_array();
 
         (void)json_object_set_new(json, "crls", lists_json(parent, warnings));
+        (void)json_object_set_new(json, "crl_sources", list_sources_json(parent, warnings));
+        list_sources_warn_of_none(parent, warnings);
         (void)json_object_set_new(json, "warnings", warnings);
         text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     }

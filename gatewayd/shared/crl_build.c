@@ -8,6 +8,7 @@
 #include "gatewayd/shared/crl_form.h"
 #include "gatewayd/shared/crl_serials.h"
 #include "gatewayd/shared/crl_signer.h"
+#include "gatewayd/shared/crl_stay.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -45,6 +46,13 @@ static void clear_accepted(struct trust_crl *crl)
         free((void *)crl->names[i].at);
     free((void *)crl->names);
     crl_serials_free(crl->revoked, crl->n_revoked);
+}
+
+struct crl_build *crl_build_new(void)
+{
+    struct crl_build *build = xcalloc(1, sizeof(*build));
+
+    return build;
 }
 
 struct crl_build *crl_build_free(struct crl_build *build)
@@ -116,7 +124,7 @@ bool crl_build_read(struct crl_build **build, const char *file, struct bytes oct
     X509_CRL *crl;
 
     if (!*build)
-        *build = xcalloc(1, sizeof(**build));
+        *build = crl_build_new();
     if (octets.len == 0)
         return err_set(err, REASON_FILE_EMPTY, "no revocation list in it");
     if (octets.at[0] != 0x30) /* not a DER SEQUENCE */
@@ -325,17 +333,6 @@ static void warn_of_list(const struct crl_build *build, const struct crl_build_r
         tell(request, list->file, false, &err);
 }
 
-/* By its meaning: the same name may be written in other letters. */
-static bool is_der_of(struct bytes der, const X509_NAME *name)
-{
-    const unsigned char *at = der.at;
-    X509_NAME *other = d2i_X509_NAME(NULL, &at, (long)der.len);
-    bool same = other && X509_NAME_cmp(other, name) == 0;
-
-    X509_NAME_free(other);
-    return same;
-}
-
 /* The signer is on an accepted list of its own issuer: what it signs counts no more. */
 static bool signer_is_revoked(const struct crl_build *build, const struct crl_list *list)
 {
@@ -350,7 +347,7 @@ static bool signer_is_revoked(const struct crl_build *build, const struct crl_li
             revoked =
                 memcmp(build->accepted[i].anchor.octets, list->anchor.octets, HASH_LEN) == 0 &&
                 trust_revoked_has(&build->accepted[i].revoked[k], serial) &&
-                is_der_of(build->accepted[i].revoked[k].issuer, issuer);
+                crl_stay_is_name(build->accepted[i].revoked[k].issuer, issuer);
     return revoked;
 }
 
@@ -391,6 +388,47 @@ static bool drop_revoked_signers(struct crl_build *build, const struct crl_build
     return dropped;
 }
 
+/* --- what has not been fetched yet --------------------------------------------------------------
+ */
+
+/* One for the same certificates is there, or one of its issuer has just been refused. */
+static bool is_replaced(const struct crl_build *build, const struct trust_crl *crl)
+{
+    for (size_t i = 0; i < build->n_accepted; i++)
+        if (is_same_coverage(&build->accepted[i], crl))
+            return true;
+    for (size_t i = 0; i < build->n_lists; i++)
+        if (!build->good[i] &&
+            crl_stay_is_name(crl->issuer, X509_CRL_get_issuer(build->lists[i].crl)))
+            return true;
+    return false;
+}
+
+/* A section that begins to fetch must not lock everybody out until the first list comes. */
+static void keep_in_force(struct crl_build *build, const struct crl_build_request *request)
+{
+    size_t n = request->in_force && request->fetches ? request->in_force->n_crls : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct trust_crl *crl = &request->in_force->crls[i];
+
+        if (is_replaced(build, crl) ||
+            !crl_stay_may(request, build->accepted, build->n_accepted, crl))
+            continue;
+        crl_stay_tell(request, crl);
+        accept_list(build, crl, false);
+    }
+}
+
+static void check_all(struct crl_build *build, const struct crl_build_request *request)
+{
+    keep_all(build, request);
+    if (!drop_revoked_signers(build, request))
+        return;
+    drop_accepted(build);
+    keep_all(build, request);
+}
+
 void crl_build_check(struct crl_build *build, const struct crl_build_request *request)
 {
     if (!build)
@@ -404,9 +442,6 @@ void crl_build_check(struct crl_build *build, const struct crl_build_request *re
         if (!build->good[i])
             tell(request, build->lists[i].file, stops, &err);
     }
-    keep_all(build, request);
-    if (!drop_revoked_signers(build, request))
-        return;
-    drop_accepted(build);
-    keep_all(build, request);
+    check_all(build, request);
+    keep_in_force(build, request);
 }

@@ -273,12 +273,16 @@ static void check_ca(struct trust_build *build, size_t index, int64_t now_s)
                                               .intermediates = ca->intermediates,
                                               .in_force = find_in_force(build, section->title),
                                               .now_s = now_s,
+                                              .fetches = fetched_ca_has_lists(section),
+                                              .grace_s = section->crl_grace,
                                               .errors = &errors};
 
     if (sk_X509_num(ca->anchors) == 0)
         stop(build, section->anchors, REASON_TRUST_MISSING, section->title);
     warn_of_dates(build, ca->anchors, section->title, now_s);
     warn_of_dates(build, ca->intermediates, section->title, now_s);
+    if (!ca->crls && request.fetches && request.in_force)
+        ca->crls = crl_build_new();
     crl_build_check(ca->crls, &request);
 }
 

@@ -29,6 +29,19 @@ gateway_stop
 gateway_start
 within 5000 gets_in alice || bad "alice is not in after the restart"
 if gets_in bob; then bad "a restart lets bob in"; else good "a restart lets nobody in either"; fi
+
+# --- the same while the daemon is away: it starts with the older list
+crl_publish >/dev/null || die "no list"
+within 3000 stays_out bob || bad "bob is in with the newer list"
+gateway_stop
+install -m 644 "$DIR/older.crl" "$LIST.new" && mv "$LIST.new" "$LIST"
+: >"$DIR/log/gatewayd.log"
+gateway_start
+within 5000 gets_in alice || bad "alice is not in after a start with the older list"
+if gets_in bob; then bad "an older list, put back while the daemon was away, lets bob in"; else good "one put back while the daemon was away lets nobody in"; fi
+OUT=$(gatewayctl --json status | jq -c .load_errors)
+expect "status warns of it after the start" 'the one in force of 20[^"]* stays.*"reason":"crl_rollback"'
+if logged crl_rollback; then good "the log too"; else bad "the log does not say it"; fi
 rm "$DIR"/older.crl
 
 rm /var/lib/gatewayd/trust

@@ -78,8 +78,14 @@ static struct kept *find(struct resumption_cache *cache, const uint8_t id[ID_LEN
     return kept;
 }
 
+/* Whose session it is, and since when. */
+struct proof {
+    struct chain *chain;
+    int64_t proved_s;
+};
+
 static void keep(struct edge *edge, const struct resumption *resumption, SSL_SESSION *session,
-                 struct chain *chain)
+                 const struct proof *proof)
 {
     struct resumption_cache *cache = edge->resumptions;
     struct kept *kept = xcalloc(1, sizeof(*kept));
@@ -88,17 +94,28 @@ static void keep(struct edge *edge, const struct resumption *resumption, SSL_SES
     memcpy(kept->id, SSL_SESSION_get_id(session, &len), ID_LEN);
     kept->session = session;
     kept->binding = resumption->binding;
-    kept->proved_s = resumption->proved_s;
-    kept->chain = chain_hold(edge, chain);
+    kept->proved_s = proof->proved_s;
+    kept->chain = chain_hold(edge, proof->chain);
     HASH_ADD(hh, cache->by_id, id, ID_LEN, kept);
     DL_APPEND(cache->list, kept);
     cache->n++;
-    cache->octets += chain->octets.len;
+    cache->octets += proof->chain->octets.len;
     while (cache->n > RESUMPTION_SESSIONS_MAX || cache->octets > RESUMPTION_OCTETS_MAX)
         forget(edge, cache->list);
 }
 
 /* --- what libssl asks ------------------------------------------------------------------------- */
+
+/*
+ * A session that was offered may be found and still not be used: another cipher suite, a wrong
+ * binder. Then the client has proved a key of its own, and what was found is somebody else's.
+ */
+static struct proof proof_of(const struct connection *c, const SSL *ssl)
+{
+    if (SSL_session_reused(ssl))
+        return (struct proof){c->resumption->chain, c->resumption->proved_s};
+    return (struct proof){c->chain, clock_realtime_s()};
+}
 
 /*
  * A session that the client may come back with. libssl marks its own object when a connection
@@ -108,14 +125,18 @@ static int on_new(SSL *ssl, SSL_SESSION *session)
 {
     struct connection *c = SSL_get_app_data(ssl);
     SSL_SESSION *copy;
+    struct proof proof;
     unsigned len;
 
     if (!c || !c->resumption || SSL_version(ssl) != TLS1_3_VERSION)
         return 0;
+    proof = proof_of(c, ssl);
+    if (!proof.chain)
+        return 0;
     (void)SSL_SESSION_get_id(session, &len);
     copy = len == ID_LEN ? SSL_SESSION_dup(session) : NULL;
     if (copy)
-        keep(c->edge, c->resumption, copy, c->resumption->chain ? c->resumption->chain : c->chain);
+        keep(c->edge, c->resumption, copy, &proof);
     return 0;
 }
 

@@ -107,6 +107,8 @@ struct visit {
     bool connected, resumed;
 };
 
+static const char *suites; /* that clients offer; NULL: their default */
+
 static struct visit visit(const char *sni, X509 *certificate, SSL_SESSION *session, int max_version)
 {
     struct edge_client_spec spec = {
@@ -115,6 +117,7 @@ static struct visit visit(const char *sni, X509 *certificate, SSL_SESSION *sessi
 
     edge_client_prepare(&w, &spec, &visit.client);
     assert_int_equal(SSL_CTX_set_max_proto_version(visit.client.ctx, max_version), 1);
+    assert_true(!suites || SSL_CTX_set_ciphersuites(visit.client.ctx, suites) == 1);
     visit.connected = edge_client_shake(&spec, &visit.client) == 1;
     visit.resumed = visit.connected && SSL_session_reused(visit.client.ssl) == 1;
     return visit;
@@ -323,6 +326,37 @@ static void test_whose_it_is(void **state)
     free((void *)der.at);
 }
 
+/* Somebody else's session that is found and not used must leave nothing of that person behind: the
+ * new session is of who has proved a key. */
+static void test_found_but_not_used(void **state)
+{
+    struct message_verdict no = {.session = {{7}}, .reason = REASON_DEFAULT_DENY};
+    SSL_SESSION *others = first_session("echo.example", lasting), *own;
+    struct bytes der = pki_der(w.client);
+    struct visit next;
+
+    (void)state;
+    suites = "TLS_AES_256_GCM_SHA384"; /* a hash that does not fit the session's */
+    next = visit("echo.example", w.client, others, 0);
+    assert_true(next.connected && !next.resumed);
+    own = let_in(&next);
+    assert_non_null(own);
+    next = visit("echo.example", w.client, own, 0);
+    suites = NULL;
+    assert_true(next.resumed);
+    {
+        struct message_open open = expect_open();
+
+        assert_true(bytes_equal(open.leaf, der));
+        no.connection = open.connection;
+    }
+    edge_world_send(w.decide, MESSAGE_VERDICT, &no, -1);
+    edge_client_free(&next.client);
+    SSL_SESSION_free(others);
+    SSL_SESSION_free(own);
+    free((void *)der.at);
+}
+
 static void new_trust(size_t ca, uint64_t revoked)
 {
     union message msg;
@@ -429,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tls12_never, start, stop),
         cmocka_unit_test_setup_teardown(test_other_name, start, stop),
         cmocka_unit_test_setup_teardown(test_whose_it_is, start, stop),
+        cmocka_unit_test_setup_teardown(test_found_but_not_used, start, stop),
         cmocka_unit_test_setup_teardown(test_revoked_between, start, stop),
         cmocka_unit_test_setup_teardown(test_trust_changes_between, start, stop),
         cmocka_unit_test_setup_teardown(test_twelve_hours, start, stop),

@@ -69,7 +69,6 @@ static void connected(void *context, int fd, struct target *target, const char *
 static enum stage_result nowhere(struct session *session, const struct config_service *service)
 {
     AUTO(writer_clear) struct writer why = writer_new(DIAL_WHY_MAX);
-    AUTO(char_freep) char *text = NULL;
 
     pools_missing(session->decide->pools, service->title, &why);
     writer_u8(&why, '\0');

@@ -161,7 +161,7 @@ const struct trust_revoked *crl_serials_collect(X509_CRL *base, X509_CRL *delta,
         while (at < all.n && all.entries[at].issuer == i)
             at++;
         write_issuer(all.names[i], &revoked[i]);
-        write_serials(all.entries + begin, at - begin, &revoked[i]);
+        write_serials(at > begin ? &all.entries[begin] : NULL, at - begin, &revoked[i]);
         X509_NAME_free(all.names[i]);
     }
     free(all.names);

@@ -291,6 +291,25 @@ static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
     reload_answered(parent);
 }
 
+/* Certificate and key come one after the other: between the two they do not fit, and nothing is
+ * done until the second has come. A reload under way opens the files by itself. */
+void reload_certificates(struct parent *parent)
+{
+    struct config_errors errors = {.found = found, .context = parent};
+
+    if (parent->reload.candidate || parent->reload.applying)
+        return;
+    load_errors_clear(&parent->reload_errors);
+    if (!start_check(parent->config, &errors)) {
+        log_event(LOG_LEVEL_WARNING, "certificates_kept", "%s",
+                  "detail=\"what has changed does not fit: the ones before stay\"");
+        return;
+    }
+    parent->generation++;
+    send_to_all(parent);
+    log_event(LOG_LEVEL_INFO, "certificates_sent", "generation=%u", parent->generation);
+}
+
 void reload_init(struct parent *parent)
 {
     ev_init(&parent->reload.deadline, on_deadline);

@@ -13,3 +13,6 @@ void reload_begin(struct parent *parent, const uint64_t *cookie);
 void reload_loaded(struct parent *parent);
 /* A child has said READY or FAILED, or has ended. */
 void reload_answered(struct parent *parent);
+/* Files of server certificates have changed: the configuration in force is sent again with what
+ * they are now, unless they do not fit each other; then the ones before stay. */
+void reload_certificates(struct parent *parent);

@@ -10,6 +10,7 @@
 #include "gatewayd/parent/folders.h"
 #include "gatewayd/parent/handover.h"
 #include "gatewayd/parent/loading.h"
+#include "gatewayd/parent/reload.h"
 #include "gatewayd/shared/fetched.h"
 #include "gatewayd/shared/files.h"
 #include "gatewayd/shared/xalloc.h"
@@ -34,6 +35,7 @@ enum {
     USE_RESOLVER = 4, /* its copy of what the resolver reads is made again */
     USE_UPSTREAM = 8, /* decide gets the directories of upstreams again */
     USE_LOCAL = 16,   /* decide and directory get the host's accounts and groups again */
+    USE_TLS = 32,     /* server certificates and keys are handed over again */
 };
 
 static void add(struct watches *watches, const char *dir, const char *name, unsigned use)
@@ -94,6 +96,10 @@ static void add_all(struct watches *watches, const struct config *config)
                 add_crl(watches, config->ca[i].crls.at[k]);
     }
     add_fetched(watches, config);
+    for (size_t i = 0; i < config->n_tls; i++) {
+        add_file(watches, config->tls[i].certificate, USE_TLS);
+        add_file(watches, config->tls[i].key, USE_TLS);
+    }
     add(watches, config->policy->directory, NULL, USE_LOAD);
     for (size_t i = 0; i < config->n_directory; i++)
         for (size_t k = 0; k < config->directory[i].uri.n; k++)
@@ -165,7 +171,7 @@ void watches_set(struct parent *parent)
 static void note(struct watches *watches, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
-        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER | USE_UPSTREAM | USE_LOCAL;
+        watches->changed = USE_LOAD | USE_LDIF | USE_RESOLVER | USE_UPSTREAM | USE_LOCAL | USE_TLS;
     for (size_t i = 0; i < watches->n; i++) {
         const struct watch *watch = &watches->at[i];
 
@@ -266,6 +272,8 @@ static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
     watches_set(parent);
     if (changed & USE_LOAD)
         loading_begin(parent, parent->config);
+    if (changed & USE_TLS)
+        reload_certificates(parent);
     if (changed & USE_LDIF)
         hand_over_ldif(parent);
     if ((changed & USE_UPSTREAM) && !handover_upstream_dirs(parent->config, &upstreams))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A revocation list that is put back to an older one frees nobody, over a restart too, until the operator makes the
-# gateway forget what was in force, in the way that docs/data-plane.md says. A new server certificate takes a reload.
+# gateway forget what was in force, in the way that docs/data-plane.md says. A new server certificate is noticed.
 . "$(dirname "$0")/lib.sh"
 promise "no revocation list goes back, until an operator says so"
 house_up
@@ -54,9 +54,7 @@ certificate() { openssl s_client -connect "127.0.0.1:$GW_PORT" -servername echo.
 OLD=$(certificate)
 gatewayctl ca issue "$CA/servers" --cn gateway --server --dns echo.example.test --dns '*.example.test' --out "$DIR/next" >/dev/null || die "no certificate"
 install -m 644 "$DIR/next.pem" /etc/gatewayd/tls/server.pem && install -m 600 "$DIR/next.key" /etc/gatewayd/tls/server.key
-OUT=$(gatewayctl reload 2>&1 || echo failed)
-refute "a reload takes a new certificate and its key" failed
-OUT=$(certificate)
-refute "new clients see it: $OUT" "^$OLD\$"
+is_new() { local now; now=$(certificate) && [ -n "$now" ] && [ "$now" != "$OLD" ]; }
+if within 5000 is_new; then good "a new certificate and its key are noticed: $(certificate)"; else bad "new clients do not see the new certificate"; fi
 if gets_in alice; then good "and get in"; else bad "nobody gets in with the new certificate"; fi
 done_with_it

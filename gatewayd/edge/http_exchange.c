@@ -59,11 +59,18 @@ bool http_exchange_is_head(const struct http_exchange *exchange)
     return octets->len >= 5 && memcmp(octets->at, "HEAD ", 5) == 0;
 }
 
-/* Both sides of a request are complete: the next one may come. */
+/*
+ * The response is complete. So is the request, and the next one may come; or it is not, and then an
+ * upstream that reads no more of it would take the rest for requests of its own.
+ */
 static void turn_page(struct http_exchange *exchange)
 {
-    if (exchange->up != HTTP_AT_END || exchange->down != HTTP_AT_END)
+    if (exchange->down != HTTP_AT_END)
         return;
+    if (exchange->up != HTTP_AT_END) {
+        exchange->up = HTTP_AT_END;
+        exchange->last = true;
+    }
     exchange->asked = exchange->answer_begun = false;
     exchange->down = HTTP_AT_HEAD;
     if (exchange->last)
@@ -85,6 +92,7 @@ static void begin_request(struct http_exchange *exchange, const struct http_requ
         exchange->up = HTTP_AT_END;
     exchange->question = (struct http_question){
         .minor = request->minor, .is_head = request->is_head, .websocket = request->websocket};
+    exchange->has_body = http_request_has_body(request);
     exchange->asked = true;
     exchange->last = request->close;
     exchange->n_requests++;
@@ -194,8 +202,20 @@ bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *r
 
 /* --- upstream to client ----------------------------------------------------------------------- */
 
+/* One that answers early, or refuses, has often not read the body, and reads it as requests then.
+ */
+static bool may_be_unread(const struct http_exchange *exchange,
+                          const struct http_response *response)
+{
+    enum { FIRST_REFUSAL = 400 };
+
+    return exchange->has_body && (exchange->early || response->status >= FIRST_REFUSAL);
+}
+
 static void begin_answer(struct http_exchange *exchange, const struct http_response *response)
 {
+    if (may_be_unread(exchange, response))
+        exchange->last = true;
     exchange->down_framing = response->framing;
     exchange->down_left = response->length;
     exchange->down_chunks = (struct http_chunks){0};
@@ -216,6 +236,8 @@ static bool answer_head(struct http_exchange *exchange, struct bytes in, size_t 
 
     if (!exchange->asked)
         return refuse(exchange, HTTP_ANSWER_UNASKED);
+    if (exchange->answer_head.octets.len == 0) /* an interim one's is asked again for the final */
+        exchange->early = exchange->up != HTTP_AT_END || exchange->unsent;
     if (http_head_add(&exchange->answer_head, &answer_limits, in, ret_used) != HTTP_NONE)
         return refuse(exchange, HTTP_ANSWER);
     if (!exchange->answer_head.complete)
@@ -291,7 +313,7 @@ bool http_exchange_down(struct http_exchange *exchange, struct bytes in, size_t 
         *ret_used = in.len;
         *ret_out = in;
         break;
-    case HTTP_AT_END: /* complete, and the request is not */
+    case HTTP_AT_END: /* turn_page leaves none */
         good = refuse(exchange, HTTP_ANSWER_UNASKED);
         break;
     }

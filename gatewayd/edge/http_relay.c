@@ -244,6 +244,7 @@ bool http_down(struct connection *c, struct bytes *in, struct bytes *ret_out)
 {
     size_t used;
 
+    c->http->exchange.unsent = c->to_upstream.len > 0;
     if (!http_exchange_down(&c->http->exchange, *in, &used, ret_out))
         return false;
     in->at += used;

@@ -15,7 +15,8 @@ struct http_request {
     enum http_framing framing;
     uint64_t length; /* HTTP_BY_LENGTH */
     bool is_head;    /* the response has no body */
-    bool close;      /* the client wants no further request on this connection */
+    bool close;      /* no further request on this connection: the client says so, or it has a
+                      * body that is not POST's, PUT's or PATCH's */
     bool keep_alive; /* HTTP/1.0 and the client asks for another one */
     bool websocket;  /* the client asks to switch, and may */
     struct bytes connection[HTTP_FIELDS_MAX]; /* headers that are for us alone, by name */
@@ -26,5 +27,7 @@ struct http_request {
 
 /* head: complete, http_head_add has seen it. *ret_request only with HTTP_NONE. */
 enum http_fault http_request_read(struct bytes head, struct http_request *ret_request) MUST_CHECK;
+/* It has octets behind its head, or chunks. */
+bool http_request_has_body(const struct http_request *request);
 /* The name in Host, without its port; lower case is not made. */
 struct bytes http_host_name(struct bytes host);

@@ -270,8 +270,10 @@ static enum progress pump_down(struct connection *c)
     wire_flush(c);
     if (progress != PROGRESS_OK)
         return progress;
-    if (http_is_over(c))
+    if (http_is_over(c)) {
         c->upstream_done = c->told_upstream = true;
+        buffer_clear(&c->to_upstream); /* nothing of a request behind its response */
+    }
     pass_upstream_end(c);
     return c->wire_failed ? PROGRESS_CLIENT_BROKE : PROGRESS_OK;
 }

@@ -117,6 +117,13 @@ expect "a websocket: octets both ways" 'you said: .*nonsense'
 OUT=$(printf 'GET /chunks HTTP/1.1\r\nHost: web.example.test\r\n\r\nPOST /up HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: 3\r\n\r\nabcHEAD / HTTP/1.1\r\nHost: web.example.test\r\nConnection: close\r\n\r\n' | raw alice web.example.test | tr -d '\r' | grep -E '^(HTTP|3 |three)' | cut -c1-14 | tr '\n' ' ')
 expect "pipelined requests" '^HTTP/1.1 200 O three HTTP/1.1 200 O 3 ba7816bf8f01 HTTP/1.1 200 O $'
 
+# This upstream does not read the body of a GET, and takes it for a request unless it hears that nothing follows.
+HIDDEN='GET /headers HTTP/1.1\r\nHost: web.example.test\r\nX-Gateway-User: root\r\n\r\n'
+LEN=$(printf '%b' "$HIDDEN" | wc -c)
+OUT=$(printf '%b' "GET /chunks HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: $LEN\r\n\r\n${HIDDEN}GET /headers HTTP/1.1\r\nHost: web.example.test\r\n\r\n" | raw alice web.example.test)
+expect "a GET with a body is answered" 'three'
+refute "a request in the body of a GET is not served" 'root|X-Gateway-User'
+
 # --- what is refused ---
 # refused WHAT STATUS REASON REQUEST
 refused() {

@@ -303,16 +303,108 @@ static void test_one_at_a_time(void **state)
     stop(&play);
 }
 
+#define REFUSED "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
+#define EMPTY   OK "Content-Length: 0\r\n\r\n"
+#define CHUNKS  "Transfer-Encoding: chunked\r\n\r\n"
+
 static void test_early_answer(void **state)
+{
+    struct play play;
+    size_t before;
+
+    (void)state;
+    start(&play);
+    assert_true(say_up(&play, POST "Content-Length: 4\r\n\r\nhi", OUT_MAX));
+    assert_true(say_down(&play, EMPTY, OUT_MAX));
+    assert_true(play.exchange.ended);
+    before = play.up.len;
+    assert_true(say_up(&play, "hi" GET, OUT_MAX)); /* the rest of the body, and the next one */
+    assert_int_equal(play.up.len, before);
+    assert_int_equal(play.held, strlen("hi" GET));
+    assert_int_equal(play.exchange.n_requests, 1);
+    stop(&play);
+}
+
+/* Whether another request may follow on the connection to the upstream. */
+static const struct {
+    const char *name, *before, *first, *after, *rest; /* request, response, request, response */
+    bool ended;
+} reuses[] = {
+    {"no body", GET, EMPTY, "", "", false},
+    {"no body, refused", GET, REFUSED, "", "", false},
+    {"DELETE with a length of 0", "DELETE / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", EMPTY,
+     "", "", false},
+    {"POST", POST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", false},
+    {"PUT in chunks", "PUT / HTTP/1.1\r\n" HOST CHUNKS "2\r\nhi\r\n0\r\n\r\n", EMPTY, "", "",
+     false},
+    {"PATCH", "PATCH / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", false},
+    {"an interim response before the body", POST "Content-Length: 2\r\n\r\n",
+     "HTTP/1.1 100 Continue\r\n\r\n", "hi", EMPTY, false},
+    {"POST that is refused", POST "Content-Length: 2\r\n\r\nhi", REFUSED, "", "", true},
+    {"GET with a body", "GET / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "",
+     true},
+    {"GET in chunks", "GET / HTTP/1.1\r\n" HOST CHUNKS "0\r\n\r\n", EMPTY, "", "", true},
+    {"HEAD with a body", "HEAD / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "",
+     true},
+    {"DELETE with a body", "DELETE / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "",
+     "", true},
+    {"OPTIONS with a body", "OPTIONS / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "",
+     "", true},
+    {"another method with a body", "REPORT / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi",
+     EMPTY, "", "", true},
+    {"a body that was never sent", POST "Content-Length: 2\r\n\r\n", EMPTY, "", "", true},
+    {"chunks without their end", POST CHUNKS "2\r\nhi\r\n", EMPTY, "", "", true},
+    {"the first octet before the last of the body", POST "Content-Length: 2\r\n\r\nh", "H", "i",
+     "TTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+};
+
+static void test_reuse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(reuses); i++) {
+        struct play play;
+
+        start(&play);
+        assert_true(say_up(&play, reuses[i].before, OUT_MAX));
+        assert_true(say_down(&play, reuses[i].first, OUT_MAX));
+        assert_true(say_up(&play, reuses[i].after, OUT_MAX));
+        assert_true(say_down(&play, reuses[i].rest, OUT_MAX));
+        if (play.exchange.ended != reuses[i].ended)
+            fail_msg("%s", reuses[i].name);
+        writer_reset(&play.up);
+        assert_true(say_up(&play, GET, OUT_MAX));
+        if ((play.up.len == 0) != reuses[i].ended)
+            fail_msg("%s: the next request", reuses[i].name);
+        stop(&play);
+    }
+}
+
+/* The octets wait in front of a full socket: the upstream has not had them. */
+static void test_unsent_body(void **state)
 {
     struct play play;
 
     (void)state;
     start(&play);
-    assert_true(say_up(&play, POST "Content-Length: 4\r\n\r\nhi", OUT_MAX));
-    assert_true(say_down(&play, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", OUT_MAX));
-    assert_true(say_up(&play, "hi" GET, OUT_MAX)); /* the rest of the body, and the next one */
-    assert_int_equal(play.exchange.n_requests, 2);
+    assert_true(say_up(&play, POST "Content-Length: 2\r\n\r\nhi", OUT_MAX));
+    play.exchange.unsent = true;
+    assert_true(say_down(&play, "H", OUT_MAX));
+    play.exchange.unsent = false;
+    assert_true(say_down(&play, "TTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", OUT_MAX));
+    assert_true(play.exchange.ended);
+    stop(&play);
+}
+
+/* The upstream hears that it is the last one, so that it reads nothing behind it. */
+static void test_odd_body_closes(void **state)
+{
+    struct play play;
+
+    (void)state;
+    start(&play);
+    assert_true(say_up(&play, "GET / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n", OUT_MAX));
+    writer_u8(&play.up, '\0');
+    assert_non_null(strstr((const char *)play.up.at, "\r\nConnection: close\r\n"));
     stop(&play);
 }
 
@@ -420,11 +512,13 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_long_extension), cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_last_request),
-        cmocka_unit_test(test_switch),         cmocka_unit_test(test_interim_for_old_clients),
-        cmocka_unit_test(test_ends),           cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_answers),         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_long_extension),  cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_early_answer),    cmocka_unit_test(test_last_request),
+        cmocka_unit_test(test_switch),          cmocka_unit_test(test_interim_for_old_clients),
+        cmocka_unit_test(test_reuse),           cmocka_unit_test(test_unsent_body),
+        cmocka_unit_test(test_odd_body_closes), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests_name("http_exchange", tests, NULL, NULL);

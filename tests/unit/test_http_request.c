@@ -327,7 +327,7 @@ static const struct {
      GET},
     {"no upgrade with a body",
      GET "Content-Length: 1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
-     GET "Content-Length: 1\r\n"},
+     GET "Content-Length: 1\r\nConnection: close\r\n"},
     {"no upgrade that Connection does not name", GET "Upgrade: websocket\r\n\r\n", GET},
     {"absolute form", "GET https://a.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n",
      "GET /x?y HTTP/1.1\r\nHost: a.example\r\n"},

@@ -134,11 +134,15 @@ static const struct {
     {"Client-Cert-", NULL, true},
     {"X-Client-Cert", NULL, true},
     {"X-Client-Verify", NULL, false},
+    {"X-Client-DN", NULL, false},
     {"SSL-Client-", NULL, true},
-    {"X-SSL-", NULL, true},
+    {"X-SSL-", NULL, true}, /* X-SSL-Client- too */
     {"Remote-User", NULL, false},
     {"Remote-Groups", NULL, false},
-    {"X-Remote-", NULL, true},
+    {"X-Remote-", NULL, true}, /* X-Remote-User too */
+    {"X-WebAuth-User", NULL, false},
+    {"X-Auth-Request-", NULL, true},
+    {"True-Client-IP", NULL, false},
     {"Proxy", NULL, false}, /* becomes HTTP_PROXY in CGI programs */
 };
 
@@ -158,7 +162,19 @@ static const char *const hops[] = {
     "host",
 };
 
-/* Whether a name, in which `_` stands for `-`, begins with the word, and ends there if `whole`. */
+/* CGI and its kin make one name of all that differ in these only. */
+static char as_spelled(uint8_t octet)
+{
+    bool kept = (octet >= '0' && octet <= '9') || (octet >= 'A' && octet <= 'Z') ||
+                (octet >= 'a' && octet <= 'z');
+
+    return kept ? (char)octet : '-';
+}
+
+/*
+ * Whether a name, in which every octet that is no letter or digit stands for `-`, begins with the
+ * word, and ends there if `whole`.
+ */
 static bool is_spelling_of(struct bytes name, const char *word, bool whole)
 {
     size_t len = strlen(word);
@@ -166,7 +182,7 @@ static bool is_spelling_of(struct bytes name, const char *word, bool whole)
     if (name.len < len || (whole && name.len != len))
         return false;
     for (size_t i = 0; i < len; i++) {
-        char octet = name.at[i] == '_' ? '-' : (char)name.at[i];
+        char octet = as_spelled(name.at[i]);
 
         if (!http_is((struct bytes){(const uint8_t *)&octet, 1}, (const char[]){word[i], '\0'}))
             return false;

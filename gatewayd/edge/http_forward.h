@@ -29,7 +29,9 @@ struct http_client {
     uint16_t port; /* that the client reached */
 };
 
-/* Whether a header of this name is ours, or one that speaks for us: case and `_` for `-` ignored.
+/*
+ * Whether a header of this name is ours, or one that speaks for us: case is ignored, and what is no
+ * letter or digit is the same as `-`.
  */
 bool http_is_ours(struct bytes name);
 /* Writes the head for the upstream. */

@@ -38,10 +38,12 @@ heard() {
 }
 
 # --- who it is ---
-run web_as alice "$URL/headers" -H 'X-Gateway-User: root' -H 'x_gateway_user: root' -H 'Client-Cert: :AAAA:' \
+run web_as alice "$URL/headers" -H 'X-Gateway-User: root' -H 'x_gateway_user: root' -H 'X.Gateway.User: root' -H 'X-WebAuth-User: root' -H 'Client-Cert: :AAAA:' \
     -H 'X-Forwarded-For: 192.0.2.1' -H 'Remote-User: root' -H 'Connection: X-Gateway-User, X-Hop' -H 'X-Hop: 1' -H 'X-Mine: 2'
 heard X-Gateway-User alice
 heard X_Gateway_User ''
+heard X.Gateway.User ''
+heard X-WebAuth-User ''
 heard Remote-User ''
 heard X-Hop ''
 heard X-Mine 2

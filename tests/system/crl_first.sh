@@ -31,6 +31,8 @@ rule "everybody" { services = {"echo"} ca = {"users"} }
 END
 
 # --- nothing has ever come
+ready() { grep -q 'parent info event=ready' "$DIR/log/gatewayd.log"; }
+within 5000 ready || bad "gatewayd is not ready" # status answers before the edges do
 gateway_stop
 rm -rf /var/lib/gatewayd/*
 OUT=$(gatewayctl check 2>&1 && echo "exit 0")

@@ -47,6 +47,11 @@ static bool check_values(const struct verify_files *given, struct error *err)
 {
     int64_t strict_s;
 
+    if (!given->ca_file &&
+        (given->untrusted || given->eku || given->crls.n > 0 || given->policies.n > 0))
+        return err_set(err, REASON_USAGE,
+                       "--crl, --untrusted, --policy and --eku need --ca-file; without it "
+                       "the ca sections say it");
     if (given->eku && !config_eku_parse(given->eku, &strict_s))
         return err_set(err, REASON_USAGE, "--eku strict, warn or allow-until:YYYY-MM-DD");
     for (size_t i = 0; i < given->policies.n; i++)
@@ -62,8 +67,6 @@ static bool trust_of_files(struct small_config *small, const struct verify_files
     const struct option_texts *crls = &given->crls;
     bool good;
 
-    if (!check_values(given, err))
-        return false;
     small->ca = (struct config_ca){.title = ca_file,
                                    .eku = given->eku ? given->eku : "strict",
                                    .policies = {given->policies.at, given->policies.n},
@@ -203,6 +206,8 @@ int ctl_verify(struct ctl *ctl, int argc, char **argv)
 
     if (!ctl_options(ctl, OPTION_SET(rows, 1, 1), argc, argv, &rest, &code))
         return code;
+    if (!check_values(&given, &err))
+        return ctl_error(&err);
     if (!given.ca_file)
         return verify_by_config(ctl, rest.at[0], at_s);
     findings.list = ctl->json ? json_array() : NULL;

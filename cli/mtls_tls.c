@@ -187,9 +187,9 @@ static bool broken_off(const struct mtls_link *link, int system, struct error *e
     if (!link->live)
         return err_set(err, REASON_GATEWAY_LOST, "before it has answered");
     if (session_id_equal(&link->session, &none))
-        return err_set(err, REASON_GATEWAY_ENDED, "%s", "");
+        return err_set(err, REASON_GATEWAY_ENDED, "gatewayctl audit tail says why");
     session_id_format(&link->session, id);
-    return err_set(err, REASON_GATEWAY_ENDED, "session %s", id);
+    return err_set(err, REASON_GATEWAY_ENDED, "session %s (gatewayctl explain says why)", id);
 }
 
 bool mtls_tls_error(const struct mtls_link *link, int result, struct error *err)

@@ -93,6 +93,10 @@ expect "verify an expired one" 1 'cert_expired.*alert 45' - "$CTL" verify --ca-f
 expect "verify one without clientAuth" 1 'cert_eku' - "$CTL" verify --ca-file ca/ca.pem s.pem
 expect "verify later" 1 'cert_expired' - "$CTL" verify --ca-file ca/ca.pem --at +30000d b.pem
 expect "verify with JSON" 1 '"reason": "cert_eku"' - "$CTL" verify --json --ca-file ca/ca.pem s.pem
+for what in "crl list.crl" "untrusted ca/ca.pem" "policy 1.2.3" "eku warn"; do
+    # shellcheck disable=SC2086 # an option and its value
+    expect "verify with --${what%% *} and no --ca-file" 2 - 'need --ca-file' "$CTL" verify --$what b.pem
+done
 expect "verify nothing" 2 - 'cannot be read' "$CTL" verify --ca-file ca/ca.pem nothing.pem
 expect "verify what is no certificate" 2 - 'no certificate' "$CTL" verify --ca-file ca/ca.pem a.key
 "$CTL" ca init other --name "Other CA" >/dev/null
@@ -250,7 +254,7 @@ for _ in $(seq 50); do
 done
 kill -KILL "$SERVER"
 expect "a session that the gateway ends" 1 '' '' wait "$CUT"
-expect "and what is said of it" 0 'the gateway ended the session' - cat cut.err
+expect "and what is said of it" 0 'the gateway ended the session: gatewayctl audit tail says why' - cat cut.err
 exec 9>&-
 
 expect "ssh-config without a host" 2 - 'Usage' "$MTLS" ssh-config

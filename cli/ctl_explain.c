@@ -190,6 +190,16 @@ static bool is_decision(json_t *record)
     return strcmp(ev, "open") == 0 || strcmp(ev, "deny") == 0 || strcmp(ev, "whoami") == 0;
 }
 
+static void print_place(json_t *record)
+{
+    const char *upstream = audit_log_text(record, "upstream");
+
+    if (strcmp(audit_log_text(record, "ev"), "close") != 0 || !upstream[0])
+        return;
+    head("went to");
+    (void)printf("%s\n", ctl_text(upstream));
+}
+
 /* What came later: confirmations, judgements, the end. */
 static void print_later(const struct ctl *ctl, json_t *record)
 {
@@ -200,6 +210,7 @@ static void print_later(const struct ctl *ctl, json_t *record)
         (void)printf("judged again (%s.%lld)\n", ctl_text(audit_log_text(record, "sid")),
                      (long long)json_integer_value(part));
     audit_log_print(ctl, record);
+    print_place(record);
     if (audit_log_text(record, "reason_text")[0]) {
         head("because");
         (void)printf("%s\n", ctl_text(audit_log_text(record, "reason_text")));

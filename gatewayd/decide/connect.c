@@ -196,5 +196,6 @@ void connect_resume(struct session *session, uint64_t key)
     } else {
         return;
     }
+    session->target->tried = true;
     session->target->n_sessions++;
 }

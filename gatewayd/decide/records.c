@@ -192,7 +192,7 @@ static void set_groups(struct draft *draft, const struct session *session)
         texts->at[texts->n++] = clean_text(draft, session->groups[i]);
 }
 
-/* Its place; before there is one all that may become it. */
+/* Its place; before there is one all of the service (NULL: none) that may become it. */
 static void set_upstream(struct draft *draft, const struct session *session,
                          const struct config_service *service)
 {
@@ -260,7 +260,7 @@ bool record_session(struct session *session, enum record_event event,
     if (events[event].decides)
         set_decision(draft, session, event, extra->reason);
     if (event == RECORD_CLOSE) {
-        set_upstream(draft, session, session_service(session));
+        set_upstream(draft, session, NULL);
         set_end(draft, session);
     }
     if (event == RECORD_REEVAL || event == RECORD_PAM)

@@ -164,14 +164,21 @@ static json_t *alarms_json(const struct decide *decide)
     return list;
 }
 
+static const char *target_state(const struct target *target)
+{
+    if (!target->tried)
+        return "unknown";
+    return target->down ? "down" : "up";
+}
+
 static void add_upstream(void *context, const char *service, const struct target *target)
 {
     json_t *list = context, *json;
 
     if (json_array_size(list) >= POOLS_SHOWN_MAX)
         return;
-    json = json_pack("{s:s,s:s,s:I}", "service", service, "state", target->down ? "down" : "up",
-                     "sessions", (json_int_t)target->n_sessions);
+    json = json_pack("{s:s,s:s,s:I}", "service", service, "state", target_state(target), "sessions",
+                     (json_int_t)target->n_sessions);
     (void)json_object_set_new(json, "upstream", text_json(target->where));
     if (target->since_ms > 0)
         (void)json_object_set_new(json, "since_ms", json_integer(target->since_ms));

@@ -113,6 +113,7 @@ void target_failed(struct target *target, const char *why, int64_t now_ms)
     if (!target->down || now_ms >= target->retry_ms)
         leave_alone(target, now_ms);
     (void)snprintf(target->why, sizeof(target->why), "%s", why);
+    target->tried = true;
     if (target->down)
         return;
     target->down = true;
@@ -124,6 +125,7 @@ void target_failed(struct target *target, const char *why, int64_t now_ms)
 void target_works(struct target *target)
 {
     target->pause_ms = 0;
+    target->tried = true;
     if (!target->down)
         return;
     target->down = false;

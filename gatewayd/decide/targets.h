@@ -19,6 +19,7 @@ struct target {
     uint32_t n_refs;
     uint32_t n_sessions; /* connecting or connected */
     uint64_t turn;       /* when it was chosen last */
+    bool tried; /* a connection or a check has shown whether it works */
     bool down;
     bool checked;               /* checks bring it back; else the first connection after retry_ms */
     int64_t since_ms;           /* time of day of the last change; 0: it has never failed */

@@ -65,6 +65,13 @@ is_state() { [ "$(state_of "$1" state)" = "$2" ]; }
 has_sessions() { [ "$(state_of "$1" sessions)" = "$2" ]; }
 check "the name has an address" within 5000 is_state 1 up
 
+trace_state() { gatewayctl --json status | jq -r '[.upstreams[] | select(.service == "trace")][0].state'; }
+OUT=$(trace_state)
+expect "nobody knows of a place that nobody has tried" '^unknown$'
+laptop mtls connect trace >/dev/null 2>&1 </dev/null
+OUT=$(trace_state)
+expect "the first connection shows it" '^(up|down)$'
+
 # hold NUMBER: a connection that stays; what it said is in /tmp/held.NUMBER
 HELD=()
 hold() {

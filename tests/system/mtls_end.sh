@@ -24,11 +24,12 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
     RC=$?
     OUT=$(cat /tmp/echo.err)
     expect_rc "killed, $i: status 1" 1
-    expect "killed, $i: the sentence and the id" 'the gateway ended the session: session [0-9a-f]{32}'
+    expect "killed, $i: the sentence and the id" 'the gateway ended the session: session [0-9a-f]{32} \(gatewayctl explain says why\)'
 done
 exec 9>&-
 run gatewayctl explain "$(shown_id)"
 expect "explain knows that id" 'killed'
+expect "and where the session went" '^went to +[^ ]+$'
 
 for service in nosuch ''; do
     run laptop mtls connect $service

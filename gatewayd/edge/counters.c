@@ -34,6 +34,7 @@ static void describe(const struct edge *edge, struct writer *out)
         {"handshakes_bad", n->handshakes_bad},
         {"handshakes_now", gate_count(edge->gate)},
         {"handshakes_waiting", turns_waiting(edge->turns)},
+        {"health_checks", n->health_checks},
         {"refused", n->refused},
         {"resumed", n->resumed},
         {"sources_known", known_count(edge->known)},

@@ -11,6 +11,9 @@
 #include "gatewayd/shared/xalloc.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
+
+enum { DETAIL_MAX = 300 /* octets: "Host: " and a name; a longer one is cut */ };
 
 struct http {
     struct connection *c;
@@ -303,18 +306,31 @@ static void say(struct connection *c, const struct http_fault_row *row)
     ERR_clear_error();
 }
 
+/* What the record and the log say; the head of a request that is refused is still there. */
+static void describe_fault(const struct http_exchange *exchange, char out[DETAIL_MAX])
+{
+    struct http_request request;
+
+    (void)snprintf(out, DETAIL_MAX, "%s", http_fault_row(exchange->fault)->text);
+    if (exchange->fault == HTTP_MISDIRECTED &&
+        http_request_read(writer_bytes(&exchange->head.octets), &request) == HTTP_NONE)
+        (void)snprintf(out, DETAIL_MAX, "Host: %.*s", (int)request.host.len,
+                       (const char *)request.host.at);
+}
+
 enum stage_result http_end(struct connection *c)
 {
     const struct http_exchange *exchange = &c->http->exchange;
     const struct http_fault_row *row = http_fault_row(exchange->fault);
     enum last_word word = exchange->answer_begun ? LAST_WORD_NONE : LAST_WORD_CLEAN;
-    char id[SESSION_ID_TEXT_LEN + 1];
+    char id[SESSION_ID_TEXT_LEN + 1], detail[DETAIL_MAX];
 
+    describe_fault(exchange, detail);
     session_id_format(&c->session, id);
-    log_event(LOG_LEVEL_INFO, "http_refused", "id=%s answer=%u reason=%s detail=\"%s\"", id,
-              row->status, reason_name(row->reason), row->text);
-    if (row->text[0])
-        connection_set_detail(c, row->text);
+    log_event(LOG_LEVEL_INFO, "http_refused", "id=%s answer=%u reason=%s detail=%s", id,
+              row->status, reason_name(row->reason), log_quoted(bytes_of(detail)));
+    if (detail[0])
+        connection_set_detail(c, detail);
     if (is_said(exchange))
         say(c, row);
     return connection_end(c, row->reason, word);

@@ -18,6 +18,7 @@
 
 struct prelude {
     bool proxy_is_behind; /* its header has been read */
+    bool is_check;        /* the header said LOCAL, and nothing has come behind it */
     bool refused_gss;     /* a client asks once */
     size_t len;
     uint8_t octets[]; /* room for a header, or for a request only where no proxy is expected */
@@ -61,6 +62,13 @@ static enum stage_result refuse(struct connection *c, enum reason reason, const 
     c->edge->counters.handshakes_bad++;
     preauth_tell_connection(c, reason, detail, (struct bytes){NULL, 0});
     return connection_end(c, reason, LAST_WORD_ALERT);
+}
+
+/* A balancer that looks whether we are there: counted, and no refusal that somebody should read. */
+static enum stage_result end_check(struct connection *c)
+{
+    c->edge->counters.health_checks++;
+    return connection_end(c, REASON_CLIENT_CLOSED, LAST_WORD_NONE);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -117,6 +125,7 @@ static enum stage_result take_header(struct connection *c, const struct proxy_he
     enum reason reason;
 
     c->prelude->proxy_is_behind = true;
+    c->prelude->is_check = header->local;
     c->prelude->len = 0;
     if (!header->local) {
         c->via_proxy = c->source;
@@ -152,9 +161,29 @@ static enum stage_result read_header(struct connection *c)
         case GOT_NOTHING_NOW:
             return wait_for_more(c);
         case GOT_END:
+            if (c->prelude->len == 0)
+                return end_check(c);
             return refuse(c, REASON_PROXY_HEADER, "the proxy went away");
         }
     }
+}
+
+/* What the proxy sends for itself is a client's as soon as an octet of it comes. */
+static enum stage_result await_client(struct connection *c)
+{
+    uint8_t octet;
+    size_t n;
+
+    switch (receive(c->fd, &octet, 1, MSG_PEEK, &n)) {
+    case GOT_SOME:
+        c->prelude->is_check = false;
+        break;
+    case GOT_NOTHING_NOW:
+        return wait_for_more(c);
+    case GOT_END:
+        return end_check(c);
+    }
+    return STAGE_DONE;
 }
 
 /* --- PostgreSQL ------------------------------------------------------------------------------- */
@@ -193,6 +222,8 @@ static enum stage_result answer_request(struct connection *c, enum postgres_requ
 {
     if (request == POSTGRES_STARTUP)
         return refuse_plain(c);
+    if (request == POSTGRES_CANCEL)
+        return refuse(c, REASON_POSTGRES_PRELUDE, "a cancel request has no session here");
     if (request != POSTGRES_SSL && request != POSTGRES_GSS)
         return refuse(c, REASON_POSTGRES_PRELUDE, "no request for TLS");
     if (has_more(c))
@@ -250,6 +281,8 @@ enum stage_result edge_prelude(void *connection)
     }
     if (!c->prelude->proxy_is_behind)
         result = read_header(c);
+    if (result == STAGE_DONE && c->prelude->is_check)
+        result = await_client(c);
     if (result == STAGE_DONE && offers_postgres(c))
         result = read_requests(c);
     if (result != STAGE_DONE)

@@ -137,6 +137,9 @@ refused "two lengths" 400 http_ambiguous 'POST / HTTP/1.1\r\nHost: web.example.t
 refused "a folded header" 400 http_malformed 'GET / HTTP/1.1\r\nHost: web.example.test\r\nX: a\r\n b\r\n\r\n'
 refused "a LF alone" 400 http_malformed 'GET / HTTP/1.1\nHost: web.example.test\n\n'
 refused "another service's Host" 421 http_misdirected 'GET / HTTP/1.1\r\nHost: echo.example.test\r\n\r\n'
+OUT=$(record_where '.reason_code == "http_misdirected"' | jq -r .detail; grep 'reason=http_misdirected' "$DIR/log/gatewayd.log")
+expect "the record says which Host" '^Host: echo\.example\.test$'
+expect "the log too" 'detail="Host: echo\.example\.test"'
 refused "TRACE" 405 http_unsupported 'TRACE / HTTP/1.1\r\nHost: web.example.test\r\n\r\n'
 refused "HTTP/2" 505 http_unsupported 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 refused "a long line" 414 http_too_large "GET /$(head -c 9000 /dev/zero | tr '\0' x) HTTP/1.1\\r\\n\\r\\n"

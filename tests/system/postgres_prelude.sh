@@ -98,6 +98,8 @@ for what in twice injected zeros cancel; do
     expect "$what: the end" "^answer (b''|reset)"
 done
 within 2000 eval '[ "$(record_count ".reason_code == \"postgres_prelude\"")" -gt 0 ]' || bad "no record postgres_prelude"
+cancel_named() { record_where '.reason_code == "postgres_prelude"' | grep -q 'a cancel request has no session here'; }
+check "a cancel request is named" within 3000 cancel_named # equal refusals of a second share a record
 run client gss-twice
 expect "GSSAPI asked for twice: the end" "^answer (b''|reset)"
 run client startup

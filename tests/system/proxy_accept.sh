@@ -110,6 +110,44 @@ stays_out "a TLV that runs past the end" proxy_header v2-bad-tlv 127.0.0.1
 stays_out "UDP" proxy_header v2-udp 127.0.0.1
 stays_out "64 KiB" proxy_header v2-huge 127.0.0.1
 
+# A balancer that looks whether the gateway is there is no stranger: a counter, no record.
+cat >/tmp/look.py <<'EOF2'
+import socket, struct, sys
+for header in b"", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0":
+    for reset in False, True:
+        s = socket.socket()
+        s.bind((sys.argv[2], 0))
+        s.connect(("127.0.0.1", int(sys.argv[1])))
+        s.sendall(header)
+        if reset:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            s.shutdown(socket.SHUT_WR)
+            s.settimeout(5)
+            try:
+                s.recv(1)
+            except ConnectionResetError:
+                pass
+        s.close()
+EOF2
+looks() { gatewayctl --json status | jq '[.. | .health_checks? // empty] | add // 0'; }
+refused_rows() { gatewayctl --json status | jq '[.refused_handshakes[]?, .denials[]?] | length'; }
+denied() { record_count '.ev == "deny"'; }
+looked() { [ "$(looks)" -ge "$1" ]; }
+sleep 1.5 # refusals of before are told once a second
+DENIED=$(denied)
+ROWS=$(refused_rows)
+run python3 /tmp/look.py "$GW_PORT" 127.0.0.1
+expect_rc "four health checks" 0
+check "they are counted" within 4000 looked 4
+sleep 1.5
+OUT="$(denied) $(refused_rows)"
+expect "no record and no row of them" "^$DENIED $ROWS$"
+stays_out "half a header is none" proxy_header v1-lf 127.0.0.1
+run python3 /tmp/look.py "$GW_PORT" 127.0.0.9
+gone_unproxied() { [ "$(denied)" -gt "$((DENIED + 1))" ]; }
+check "from elsewhere there is a record" within 4000 gone_unproxied
+
 # The limit per source is the client's, not the proxy's.
 sed -i 's/max_handshakes_per_source = .*/max_handshakes_per_source = 4/' "$HOUSE_CONF"
 gatewayctl reload >/dev/null 2>&1

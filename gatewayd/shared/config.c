@@ -16,15 +16,16 @@
 #define FORM_SINGLE        .titled = false
 #define FORM_TITLED        .titled = true
 #define FORM_IN_SERVICE    .titled = true, .inside = "service"
-#define WHEN_LIVE          false
-#define WHEN_RESTART       true
+#define WHEN_LIVE          CONFIG_BY_RELOAD
+#define WHEN_UPGRADE       CONFIG_BY_UPGRADE
+#define WHEN_RESTART       CONFIG_BY_RESTART
 
 /* clang-format off */
 #define else else_
 #define SECTION(name, form) static const struct config_option name##_options[] = {
-#define OPTION(section, name_, kind_, def, min_, max_, unit_, when, help_)                         \
+#define OPTION(section, name_, kind_, def, min_, max_, unit_, when_, help_)                        \
     {.name = #name_, .kind = CONFIG_KIND_##kind_, TEXT_##kind_(def), .min = min_, .max = max_,     \
-     .unit = unit_, .restart = WHEN_##when, .help = help_,                                         \
+     .unit = unit_, .when = WHEN_##when_, .help = help_,                                           \
      .at = offsetof(struct config_##section, name_)},
 #define END_SECTION(name) };                                                                       \
     _Static_assert(ARRAY_LEN(name##_options) <= CONFIG_OPTIONS_MAX, "room for its options");
@@ -272,13 +273,14 @@ static const struct config_any *find_any(const struct config *config,
 
 /* Adds what differs between one section and its namesake, or that there is none. */
 static void add_differences(const struct config_section *row, const struct config_any *section,
-                            const struct config_any *other, struct writer *out)
+                            const struct config_any *other, enum config_when when,
+                            struct writer *out)
 {
     for (size_t i = 0; i < row->n_options; i++) {
         const struct config_option *option = &row->options[i];
 
-        if (!option->restart || (other && same_value(option, config_member(section, option),
-                                                     config_member(other, option))))
+        if (option->when != when || (other && same_value(option, config_member(section, option),
+                                                         config_member(other, option))))
             continue;
         writer_printf(out, "%s%s%s%s%s", out->len > 0 ? ", " : "", row == sections ? "" : row->name,
                       row == sections ? "" : " ", option->name, other ? "" : " (");
@@ -289,28 +291,43 @@ static void add_differences(const struct config_section *row, const struct confi
     }
 }
 
-bool config_needs_restart(const struct config *before, const struct config *after,
-                          struct error *ret_what)
+/* Appends "HOW changes: NAMES" when there are any. */
+static void say_differences(const struct config *before, const struct config *after,
+                            enum config_when when, const char *how, struct writer *out)
 {
-    AUTO(writer_clear) struct writer what = writer_new(64 * 1024);
+    AUTO(writer_clear) struct writer names = writer_new(64 * 1024);
 
     for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
         for (size_t k = 0; k < config_count(after, &sections[i]); k++) {
             const struct config_any *any = config_at(after, &sections[i], k);
 
-            add_differences(&sections[i], any, find_any(before, &sections[i], any->title), &what);
+            add_differences(&sections[i], any, find_any(before, &sections[i], any->title), when,
+                            &names);
         }
         for (size_t k = 0; k < config_count(before, &sections[i]); k++) {
             const struct config_any *any = config_at(before, &sections[i], k);
 
             if (!find_any(after, &sections[i], any->title))
-                add_differences(&sections[i], any, NULL, &what);
+                add_differences(&sections[i], any, NULL, when, &names);
         }
     }
+    if (names.len == 0)
+        return;
+    writer_printf(out, "%s%s changes: ", out->len > 0 ? "; " : "", how);
+    writer_put(out, writer_bytes(&names));
+}
+
+bool config_needs_restart(const struct config *before, const struct config *after,
+                          struct error *ret_what)
+{
+    AUTO(writer_clear) struct writer what = writer_new(160 * 1024);
+
+    say_differences(before, after, CONFIG_BY_RESTART, "only a restart", &what);
+    say_differences(before, after, CONFIG_BY_UPGRADE, "only gatewayctl upgrade or a restart",
+                    &what);
     if (what.len == 0)
         return false;
     writer_u8(&what, 0);
-    (void)err_set(ret_what, REASON_CONFIG_VALUE, "only a restart changes: %s",
-                  (const char *)what.at);
+    (void)err_set(ret_what, REASON_CONFIG_VALUE, "%s", (const char *)what.at);
     return true;
 }

@@ -113,7 +113,10 @@ void config_print(const struct config *config, struct writer *out);
 /* The rows as text for people, and as mdoc(7) for the man page. */
 void config_describe(struct writer *out);
 void config_describe_mdoc(struct writer *out);
-/* Names of RESTART options that differ, for the refusal of a reload; false when there are none. */
+/*
+ * Names of UPGRADE and RESTART options that differ, for the refusal of a reload; false when there are
+ * none.
+ */
 bool config_needs_restart(const struct config *before, const struct config *after,
                           struct error *ret_what);
 

@@ -14,15 +14,16 @@
  *   DURATION  int64_t, seconds    "10s" "15m" "4h" "30d" in a range
  *   PERCENT   int64_t             "20%"
  *   CHOICE    int64_t             default is an index; unit holds the words "a|b|c", the value is the index
- *   when      LIVE: a reload changes it; RESTART: a changed value is refused by a reload
+ *   when      LIVE: a reload changes it; a changed value is refused by a reload and taken by
+ *             UPGRADE: `gatewayctl upgrade` or a restart; RESTART: a restart alone
  */
 SECTION(gateway, SINGLE) /* the options outside of any section */
 OPTION(gateway, role, CHOICE, 0, 0, 0, "gateway", RESTART, "what this daemon is")
 OPTION(gateway, user, TEXT, "gatewayd", 1, 24, "", RESTART, "prefix of the service users: gatewayd-edge, gatewayd-key, ...")
 OPTION(gateway, run_dir, TEXT, "/run/gatewayd", 1, 80, "", RESTART, "sockets, pid file, NSS snapshot")
 OPTION(gateway, state_dir, TEXT, "/var/lib/gatewayd", 1, 200, "", RESTART, "directory snapshot, trust data in force, fetched revocation lists, locks")
-OPTION(gateway, edges, COUNT, 0, 0, 64, "", RESTART, "edge processes; 0 is one per core. Fewer leave cores to the services on the same machine")
-OPTION(gateway, direct_keys, CHOICE, 0, 0, 1, "on|off", RESTART, "read public keys of certificates without the slow decoders of OpenSSL before 3.2, which cost more than checking a signature; has no effect where a FIPS provider is in charge")
+OPTION(gateway, edges, COUNT, 0, 0, 64, "", UPGRADE, "edge processes; 0 is one per core. Fewer leave cores to the services on the same machine. More of them need an upgrade, fewer a restart")
+OPTION(gateway, direct_keys, CHOICE, 0, 0, 1, "on|off", UPGRADE, "read public keys of certificates without the slow decoders of OpenSSL before 3.2, which cost more than checking a signature; has no effect where a FIPS provider is in charge")
 OPTION(gateway, max_handshakes, COUNT, 4096, 64, 65536, "", LIVE, "handshakes in flight over all edges and listeners; each holds up to 44 KiB, so this bounds the memory that strangers can take. When it is reached the source with the most of them makes room")
 OPTION(gateway, log_level, CHOICE, 2, 0, 3, "error|warning|info|debug", LIVE, "least urgent lines that the log shows")
 END_SECTION(gateway)
@@ -48,11 +49,11 @@ OPTION(ca, ocsp_responder, TEXT, NULL, 1, 1024, "", LIVE, "http:// address of th
 END_SECTION(ca)
 
 SECTION(listener, TITLED)
-OPTION(listener, address, LIST, NULL, 1, 16, "", RESTART, "addresses with ports, \"[::]:8443\"")
+OPTION(listener, address, LIST, NULL, 1, 16, "", UPGRADE, "addresses with ports, \"[::]:8443\"")
 OPTION(listener, tls, LIST, NULL, 1, 64, "", LIVE, "tls sections; the first is the default, the others are chosen by the names in their certificates")
 OPTION(listener, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates are accepted")
 OPTION(listener, handshake_timeout, DURATION, 10, 1, 60, "s", LIVE, "time from accept to the client's Finished, however slowly octets come")
-OPTION(listener, max_connections, COUNT, 100000, 1, 1000000, "", LIVE, "connections held at the same time, over all edges; each needs two open files (NOTES below)")
+OPTION(listener, max_connections, COUNT, 100000, 1, 1000000, "", LIVE, "connections of this listener held at the same time, over all edges; each needs two open files, so the sum over all listeners counts (NOTES below)")
 OPTION(listener, max_handshakes_per_source, COUNT, 64, 1, 100000, "", LIVE, "handshakes in flight per /32 or /64, over all edges; above it one of the same source goes. Many users behind one NAT need more")
 OPTION(listener, proxy_protocol, CHOICE, 0, 0, 2, "off|v1|v2", LIVE, "connections of trusted_proxies begin with a PROXY header of this version, and no others; limits, policy and record are for the address in it")
 OPTION(listener, trusted_proxies, LIST, NULL, 1, 64, "", LIVE, "addresses and networks whose PROXY headers are believed")
@@ -67,7 +68,7 @@ OPTION(service, host_networks, LIST, NULL, 1, 64, "", LIVE, "networks that addre
 OPTION(service, health_interval, DURATION, 5, 0, 3600, "s", LIVE, "how often each of several upstreams is connected to for a check; 0 is never: then connections find out; spawn: is never checked")
 OPTION(service, ca, LIST, NULL, 1, 64, "", LIVE, "ca sections whose certificates the service accepts, and no others, as for machines beside people; left out: those of the listener")
 OPTION(service, send_proxy, CHOICE, 0, 0, 1, "off|v2", LIVE, "PROXY protocol header sent to the upstream: addresses, TLS, certificate, account and groups (docs/protocol.md); the upstream must expect it, and take it from the gateway alone")
-OPTION(service, protocol, CHOICE, 0, 0, 3, "tcp|ssh|http|postgres", LIVE, "what the client speaks. ssh: a denied one gets an SSH disconnect message. http: requests are checked and carry the client's identity to the upstream (HTTP SERVICES below); a denied one gets 403. postgres: SSLRequest in front of TLS is answered on the listener; a denied one gets an ErrorResponse")
+OPTION(service, protocol, CHOICE, 0, 0, 3, "tcp|ssh|http|postgres", LIVE, "what the client speaks. ssh: a denied one gets an SSH disconnect message. http: requests are checked and carry the client's identity to the upstream (HTTP SERVICES below); a denied one gets 403. postgres: SSLRequest in front of TLS is answered on the listener; a denied one gets an ErrorResponse. The database user is not compared with the account: the server must authenticate, with pam_mtls or by itself")
 OPTION(service, confirm, CHOICE, 0, 0, 1, "off|pam", LIVE, "pam: the verdict is provisional until pam_mtls confirms the login")
 OPTION(service, idle_timeout, DURATION, 0, 0, 2592000, "s", LIVE, "a session in which no octet moves for so long ends, as for terminals that were left; 0 is never")
 OPTION(service, max_duration, DURATION, 0, 0, 31536000, "s", LIVE, "a session ends when it is so old, so that everybody proves the certificate again some day; 0 is never")
@@ -81,8 +82,8 @@ OPTION(upstream_tls, name, TEXT, NULL, 1, 253, "", LIVE, "host name or address t
 END_SECTION(upstream_tls)
 
 SECTION(spawn, TITLED)
-OPTION(spawn, command, LIST, NULL, 1, 32, "", RESTART, "program and arguments, started per connection, inetd style")
-OPTION(spawn, user, TEXT, "root", 1, 32, "", RESTART, "user that it runs as")
+OPTION(spawn, command, LIST, NULL, 1, 32, "", UPGRADE, "program and arguments, started per connection, inetd style")
+OPTION(spawn, user, TEXT, "root", 1, 32, "", UPGRADE, "user that it runs as")
 END_SECTION(spawn)
 
 SECTION(directory, TITLED)
@@ -120,12 +121,12 @@ END_SECTION(policy)
 SECTION(audit, SINGLE)
 OPTION(audit, directory, TEXT, "/var/log/gatewayd", 1, 4096, "", RESTART, "directory of the audit log")
 OPTION(audit, on_loss, CHOICE, 0, 0, 1, "continue|kill", LIVE, "live sessions when no record can be written; new ones are always denied")
-OPTION(audit, reader_group, TEXT, "adm", 1, 32, "", RESTART, "group that may read the audit log")
+OPTION(audit, reader_group, TEXT, "adm", 1, 32, "", UPGRADE, "group that may read the audit log")
 OPTION(audit, segment_size, COUNT, 268435456, 65536, 4294967296, "octets", LIVE, "a new file is begun when the current one is larger")
 END_SECTION(audit)
 
 SECTION(control, SINGLE)
-OPTION(control, read, TEXT, "root", 1, 32, "", RESTART, "group that may ask for status and sessions")
-OPTION(control, lock, TEXT, "root", 1, 32, "", RESTART, "group that may lock and end sessions")
-OPTION(control, admin, TEXT, "root", 1, 32, "", RESTART, "group that may reload and drain")
+OPTION(control, read, TEXT, "root", 1, 32, "", UPGRADE, "group that may ask for status and sessions")
+OPTION(control, lock, TEXT, "root", 1, 32, "", UPGRADE, "group that may lock and end sessions")
+OPTION(control, admin, TEXT, "root", 1, 32, "", UPGRADE, "group that may reload and drain")
 END_SECTION(control)

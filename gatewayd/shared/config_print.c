@@ -145,6 +145,12 @@ void config_print(const struct config *config, struct writer *out)
 
 /* --- the rows --------------------------------------------------------------------------------- */
 
+static const char *const when_names[] = {
+    [CONFIG_BY_RELOAD] = "a reload",
+    [CONFIG_BY_UPGRADE] = "an upgrade or a restart",
+    [CONFIG_BY_RESTART] = "a restart",
+};
+
 static void describe_form(const struct config_option *option, struct writer *out)
 {
     switch (option->kind) {
@@ -212,7 +218,7 @@ void config_describe(struct writer *out)
             describe_form(option, out);
             writer_text(out, "; ");
             describe_default(option, out);
-            writer_printf(out, "; %s\n      %s\n", option->restart ? "restart" : "reload",
+            writer_printf(out, "; changed by %s\n      %s\n", when_names[option->when],
                           option->help);
         }
     }
@@ -240,7 +246,7 @@ static void mdoc_option(const struct config_option *option, struct writer *out)
     writer_text(&line, "; ");
     describe_default(option, &line);
     mdoc_text(writer_bytes(&line), out);
-    writer_printf(out, "; changed by %s.\n", option->restart ? "a restart" : "a reload");
+    writer_printf(out, "; changed by %s.\n", when_names[option->when]);
 }
 
 void config_describe_mdoc(struct writer *out)

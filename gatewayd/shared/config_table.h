@@ -15,6 +15,9 @@ enum config_kind {
     CONFIG_KIND_CHOICE,
 };
 
+/* What takes a changed value. */
+enum config_when { CONFIG_BY_RELOAD, CONFIG_BY_UPGRADE, CONFIG_BY_RESTART };
+
 struct config_option {
     const char *name;
     enum config_kind kind;
@@ -22,7 +25,7 @@ struct config_option {
     int64_t number;   /* default of the others */
     int64_t min, max;
     const char *unit; /* words of a CHOICE: "a|b|c" */
-    bool restart;
+    enum config_when when;
     const char *help;
     size_t at; /* offset in the section's struct */
 };

@@ -37,7 +37,7 @@ refused "three errors" 'unknown option edgse; did you mean edges'
 check "all errors at once" eval 'logged "there is no section listener" && logged "neither ADDRESS:PORT"'
 
 sed -i 's/^edges = 2/edges = 3/' "$CONF"
-refused "an option that needs a restart" 'only a restart changes: edges'
+refused "an option that needs a restart" 'only gatewayctl upgrade or a restart changes: edges'
 
 sed -i "s#$DIR/key.pem#$DIR/nokey.pem#" "$CONF"
 refused "a key that is not there" 'nokey.pem: No such file'

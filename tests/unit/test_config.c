@@ -439,10 +439,13 @@ static const struct {
 } reloads[] = {
     {"log_level = \"debug\"\n", NULL},
     {"policy { directory = \"/p\" }\n", NULL},
-    {"edges = 1\n", "only a restart changes: edges"},
+    {"edges = 1\n", "only gatewayctl upgrade or a restart changes: edges"},
     {"user = \"x\"\nrun_dir = \"/x\"\n", "only a restart changes: user, run_dir"},
     {"audit { directory = \"/x\" }\n", "only a restart changes: audit directory"},
-    {"spawn \"x\" { command = {\"/x\"} }\n", "only a restart changes: spawn command (x)"},
+    {"spawn \"x\" { command = {\"/x\"} }\n",
+     "only gatewayctl upgrade or a restart changes: spawn command (x)"},
+    {"edges = 1\nuser = \"x\"\n",
+     "only a restart changes: user; only gatewayctl upgrade or a restart changes: edges"},
 };
 
 static void test_what_needs_a_restart(void **state)

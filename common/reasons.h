@@ -76,7 +76,7 @@ REASON(OCSP_UNKNOWN, DENY, "the responder does not know the certificate",
 REASON(FETCH_FAILED, FAULT, "a revocation list cannot be fetched", "gatewayctl status")
 REASON(FETCH_REFUSED, FAULT, "a fetched revocation list cannot be used", "gatewayctl status")
 REASON(KEY_UNAVAILABLE, FAULT, "the key process does not answer", "gatewayctl status")
-/* Identity and directory (identity.md D10) */
+/* Identity and directory */
 REASON(NO_RULE, DENY, "no mapping applies to the certificate",
        "gatewayctl identity map --cert C --explain")
 REASON(NO_VALUE, DENY, "the certificate lacks a value that the mapping needs",

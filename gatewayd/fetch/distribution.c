@@ -47,6 +47,25 @@ static char *address_of_point(const DIST_POINT *point)
     return url ? url : address_of(point->distpoint->name.fullname, FETCH_LDAP);
 }
 
+/* Whose list lies at a point: of its cRLIssuer, else of the certificate's issuer. Names borrowed.
+ */
+static STACK_OF(X509_NAME) * issuers_of_point(const DIST_POINT *point, const X509 *certificate)
+{
+    STACK_OF(X509_NAME) *named = sk_X509_NAME_new_null();
+
+    if (!named)
+        abort();
+    if (!point->CRLissuer && sk_X509_NAME_push(named, X509_get_issuer_name(certificate)) == 0)
+        abort();
+    for (int i = 0; point->CRLissuer && i < sk_GENERAL_NAME_num(point->CRLissuer); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(point->CRLissuer, i);
+
+        if (name->type == GEN_DIRNAME && sk_X509_NAME_push(named, name->d.directoryName) == 0)
+            abort();
+    }
+    return named;
+}
+
 static void take_points(struct fetching *fetching, const char *ca, const X509 *certificate,
                         const STACK_OF(X509) * issuers)
 {
@@ -54,11 +73,14 @@ static void take_points(struct fetching *fetching, const char *ca, const X509 *c
         X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
 
     for (int i = 0; i < sk_DIST_POINT_num(points) && i < POINTS_MAX; i++) {
-        AUTO(char_freep) char *url = address_of_point(sk_DIST_POINT_value(points, i));
+        const DIST_POINT *point = sk_DIST_POINT_value(points, i);
+        AUTO(char_freep) char *url = address_of_point(point);
+        STACK_OF(X509_NAME) *named = issuers_of_point(point, certificate);
 
-        if (url && !sources_add_cdp(fetching, ca, url, issuers))
+        if (url && !sources_add_cdp(fetching, ca, url, issuers, named))
             log_event(LOG_LEVEL_WARNING, "crl_addresses_full", "ca=%s url=%s", ca,
                       log_quoted(bytes_of(url)));
+        sk_X509_NAME_free(named);
     }
     CRL_DIST_POINTS_free(points);
 }

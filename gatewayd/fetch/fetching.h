@@ -17,7 +17,7 @@ enum {
     SOURCES_MAX = 1024,      /* addresses of all ca sections */
     TRANSFERS_MAX = 16,      /* at the same time */
     TRANSFER_MS = 60 * 1000, /* for one list: 64 MiB by 10 Mbit/s */
-    SOURCE_ISSUERS_MAX = 16, /* certificates above a list, out of a chain */
+    SOURCE_ISSUERS_MAX = 16, /* certificates above a list, out of a chain; names of issuers */
 };
 
 /* An address that lists come from, for one ca section. */
@@ -29,6 +29,9 @@ struct source {
     bool cdp;                    /* a certificate named it */
     bool wanted;                 /* while a configuration is applied: it still names this source */
     STACK_OF(X509) * issuers;    /* who may sign it, out of the chain that named it; NULL none */
+
+    /* Whom the certificates that name it have their lists from; NULL: none since the start. */
+    STACK_OF(X509_NAME) * named;
 
     struct list_facts facts; /* of the list that is here */
     int64_t fetched_s;       /* when it came */
@@ -63,9 +66,10 @@ struct fetching {
 /* --- sources.c --- */
 /* Sources as the configuration in force names them; what it no longer names goes, files too. */
 void sources_set_up(struct fetching *fetching);
-/* A source out of a certificate; issuers are copied. Bounded. False: there is no room. */
+/* A source out of a certificate; issuers (who may have signed the list) and named (whose list it
+ * is) are copied and may be NULL. Bounded. False: there is no room. */
 bool sources_add_cdp(struct fetching *fetching, const char *ca, const char *url,
-                     const STACK_OF(X509) * issuers);
+                     const STACK_OF(X509) * issuers, const STACK_OF(X509_NAME) * named);
 void sources_tick(struct fetching *fetching); /* begins what is due */
 /* The end of a transfer; why NULL: octets have come. */
 void sources_took(struct source *source, struct bytes octets, const struct error *why);

@@ -36,7 +36,7 @@ static bool read_facts(const X509_CRL *crl, struct list_facts *facts, struct err
         return err_set(err, REASON_FETCH_REFUSED, "it has no nextUpdate");
     if (facts->this_update_s <= 0 || facts->next_update_s < facts->this_update_s)
         return err_set(err, REASON_FETCH_REFUSED, "its nextUpdate lies before its thisUpdate");
-    return read_number(crl, facts, err);
+    return read_number(crl, facts, err) && list_kind_read(crl, &facts->kind, err);
 }
 
 static X509_CRL *parse(struct bytes octets, struct error *err)
@@ -133,6 +133,29 @@ static bool is_older(const struct list_facts *facts, const struct list_facts *be
     return facts->this_update_s < before->this_update_s;
 }
 
+static bool has_name(const STACK_OF(X509_NAME) * names, const X509_NAME *name)
+{
+    for (int i = 0; names && i < sk_X509_NAME_num(names); i++)
+        if (X509_NAME_cmp(sk_X509_NAME_value(names, i), name) == 0)
+            return true;
+    return false;
+}
+
+/* Lists of one authority are public, all of them: the right signature is not enough. */
+static bool is_expected(const X509_CRL *crl, const struct list_facts *facts,
+                        const struct list_against *against, struct error *err)
+{
+    if (against->before->this_update_s > 0)
+        return list_kind_check(&facts->kind, &against->before->kind, err);
+    if (!against->of_certificate)
+        return true;
+    if (!has_name(against->named, X509_CRL_get_issuer(crl)))
+        return err_set(err, REASON_FETCH_REFUSED,
+                       "no certificate with this address has its lists from this issuer");
+    return !facts->kind.delta ||
+           err_set(err, REASON_FETCH_REFUSED, "a delta list where certificates name a whole one");
+}
+
 bool list_check(struct bytes octets, const struct list_against *against,
                 struct list_facts *ret_facts, struct error *err)
 {
@@ -148,6 +171,8 @@ bool list_check(struct bytes octets, const struct list_against *against,
         return err_set(err, REASON_FETCH_REFUSED, "no authority of the ca section has signed it");
     if (facts.this_update_s > against->now_s + CLOCK_SKEW_S)
         return err_set(err, REASON_FETCH_REFUSED, "its thisUpdate lies in the future");
+    if (!is_expected(crl, &facts, against, err))
+        return false;
     if (is_older(&facts, against->before))
         return err_set(err, REASON_FETCH_REFUSED, "it is older than the list that is here");
     *ret_facts = facts;

@@ -5,6 +5,7 @@
  */
 #include "common/error.h"
 #include "common/writer.h"
+#include "gatewayd/fetch/list_kind.h"
 
 #include <openssl/x509.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ struct list_facts {
     int64_t this_update_s, next_update_s; /* 0: there is no list */
     uint8_t number[LIST_NUMBER_MAX];      /* big-endian, zeros in front */
     bool numbered;
+    struct list_kind kind;
 };
 
 /*
@@ -30,8 +32,11 @@ struct list_against {
     const STACK_OF(X509) * issuers, *others; /* who may have signed it; others may be NULL */
     const struct list_facts *before;         /* of the one that is here */
     int64_t now_s;
+    /* A certificate named the address: its first list is of one of these issuers, and complete. */
+    bool of_certificate;
+    const STACK_OF(X509_NAME) * named; /* NULL: none are known */
 };
 
-/* Form, signature, dates, and not older than the one that is here. */
+/* Form, signature, dates; of the kind of the one that is here, and not older. */
 bool list_check(struct bytes octets, const struct list_against *against,
                 struct list_facts *ret_facts, struct error *err) MUST_CHECK;

@@ -3,6 +3,8 @@
  */
 #include "gatewayd/fetch/reach.h"
 
+#include "gatewayd/fetch/redirect.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,6 +96,18 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     go_on(reach);
 }
 
+static void leave_out_local(struct reach *reach)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < reach->n; i++)
+        if (!redirect_address_is_local(&reach->addresses[i]))
+            reach->addresses[n++] = reach->addresses[i];
+    if (n < reach->n)
+        (void)err_set(&reach->last, REASON_FETCH_REFUSED, "redirected to an address of this host");
+    reach->n = n;
+}
+
 void reach_begin(struct reach *reach, struct ev_loop *loop, struct names *names, const char *host,
                  uint16_t port)
 {
@@ -106,5 +120,7 @@ void reach_begin(struct reach *reach, struct ev_loop *loop, struct names *names,
     (void)err_set(&reach->last, REASON_FETCH_FAILED, "no address");
     if (!names_find(names, host, port, reach->addresses, &reach->n, &reach->last))
         reach->n = 0;
+    if (reach->not_local)
+        leave_out_local(reach);
     soon(reach);
 }

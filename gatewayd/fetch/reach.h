@@ -14,6 +14,7 @@ struct reach {
     ev_io io;
     ev_timer timer; /* one address that does not answer leaves time for the next */
     struct error last;
+    bool not_local; /* addresses of this machine and its link are left out */
     void (*done)(void *context, int fd, const struct error *why); /* fd -1: why; not reentrant */
     void *context;
 };

@@ -67,6 +67,7 @@ static void drop(struct fetching *fetching, struct source **at)
     *at = source->next;
     fetching->n_sources--;
     sk_X509_pop_free(source->issuers, X509_free);
+    sk_X509_NAME_pop_free(source->named, X509_NAME_free);
     free(source->ca);
     free(source->url);
     free(source);
@@ -82,7 +83,7 @@ static void keep_cdp(struct fetching *fetching, const char *ca, const char *url)
     const struct config_ca *section = ca_of(fetching, ca);
 
     if (section && fetched_ca_has_cdp(section))
-        (void)sources_add_cdp(fetching, ca, url, NULL);
+        (void)sources_add_cdp(fetching, ca, url, NULL, NULL);
 }
 
 static bool is_wanted(const struct source *source)
@@ -152,8 +153,36 @@ static void take_issuers(struct source *source, const STACK_OF(X509) * issuers)
         log_error("crl_not_kept", &err, "url=%s", log_quoted(bytes_of(source->url)));
 }
 
+static bool is_named(const STACK_OF(X509_NAME) * named, const X509_NAME *name)
+{
+    for (int i = 0; i < sk_X509_NAME_num(named); i++)
+        if (X509_NAME_cmp(sk_X509_NAME_value(named, i), name) == 0)
+            return true;
+    return false;
+}
+
+/* A list that was refused, or not asked for, may be the right one now. */
+static void take_named(struct source *source, const STACK_OF(X509_NAME) * named)
+{
+    if (!source->named)
+        source->named = sk_X509_NAME_new_null();
+    if (!source->named)
+        abort();
+    for (int i = 0; i < sk_X509_NAME_num(named); i++) {
+        X509_NAME *name = sk_X509_NAME_value(named, i), *copy;
+
+        if (is_named(source->named, name) || sk_X509_NAME_num(source->named) >= SOURCE_ISSUERS_MAX)
+            continue;
+        copy = X509_NAME_dup(name);
+        if (!copy || sk_X509_NAME_push(source->named, copy) == 0)
+            abort();
+        if (source->facts.this_update_s == 0)
+            source->due_s = clock_realtime_s();
+    }
+}
+
 bool sources_add_cdp(struct fetching *fetching, const char *ca, const char *url,
-                     const STACK_OF(X509) * issuers)
+                     const STACK_OF(X509) * issuers, const STACK_OF(X509_NAME) * named)
 {
     char name[FETCHED_NAME_MAX];
     struct source *source;
@@ -166,6 +195,8 @@ bool sources_add_cdp(struct fetching *fetching, const char *ca, const char *url,
         source = add(fetching, ca, url, true);
     if (source)
         take_issuers(source, issuers);
+    if (source && named)
+        take_named(source, named);
     return source != NULL;
 }
 
@@ -223,7 +254,9 @@ static bool keep(struct source *source, struct bytes octets, struct list_facts *
     struct list_against against = {.issuers = authority ? authority->issuers : NULL,
                                    .others = source->issuers,
                                    .before = &source->facts,
-                                   .now_s = clock_realtime_s()};
+                                   .now_s = clock_realtime_s(),
+                                   .of_certificate = source->cdp && !source->wanted,
+                                   .named = source->named};
     AUTO(writer_clear) struct writer room = writer_new(FETCHED_CRL_MAX);
     struct bytes der;
 

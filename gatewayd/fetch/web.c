@@ -4,6 +4,7 @@
 #include "gatewayd/fetch/web.h"
 
 #include "gatewayd/fetch/reach.h"
+#include "gatewayd/fetch/redirect.h"
 #include "gatewayd/fetch/web_answer.h"
 #include "gatewayd/shared/fetch_url.h"
 #include "gatewayd/shared/xalloc.h"
@@ -27,6 +28,7 @@ struct web {
     size_t sent;
     struct web_answer answer;
     unsigned redirects;
+    char *origin; /* the URL that was asked for first */
 };
 
 static void close_connection(struct web *web)
@@ -48,6 +50,7 @@ void web_cancel(struct web *web)
     writer_clear(&web->question);
     free((void *)web->request.url);
     free((void *)web->request.body.at);
+    free(web->origin);
     free(web);
 }
 
@@ -114,12 +117,20 @@ static void begin(struct web *web)
 static void follow(struct web *web)
 {
     char *location = xstrdup(web->answer.location);
+    struct error err;
 
     if (web->request.body.len > 0 || web->redirects++ == WEB_REDIRECTS_MAX) {
         free(location);
         fail(web, "redirected too often");
         return;
     }
+    if (!redirect_check(web->origin, location, &err)) {
+        free(location);
+        finish(web, &err);
+        return;
+    }
+    /* The name may have another address now. */
+    web->reach.not_local = !redirect_url_is_local(web->origin);
     close_connection(web);
     web_answer_clear(&web->answer);
     web_answer_init(&web->answer, web->request.max, web->request.held);
@@ -214,6 +225,7 @@ struct web *web_begin(struct ev_loop *loop, struct names *names, const struct we
     web->names = names;
     web->request = *request;
     web->request.url = xstrdup(request->url);
+    web->origin = xstrdup(request->url);
     web->request.body = xbytes(request->body);
     web->fd = -1;
     web->question = writer_new(QUESTION_MAX);

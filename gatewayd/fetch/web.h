@@ -1,7 +1,7 @@
 #pragma once
 /*
- * One HTTP exchange on the loop: GET, or POST with a body. Plain http only, redirections to plain
- * http only, three at most; bounded in time and octets. Knows nothing of what it carries.
+ * One HTTP exchange on the loop: GET, or POST with a body. Plain http only, redirections to the
+ * same host only, three at most; bounded in time and octets. Knows nothing of what it carries.
  */
 #include "gatewayd/fetch/names.h"
 

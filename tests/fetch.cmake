@@ -9,6 +9,7 @@ unit_test(web_answer USES mtls::gatewayd_core)
 fuzz_target(fetch_url USES mtls::gatewayd_core)
 fuzz_target(web_answer USES mtls::gatewayd_core)
 unit_test(ocsp USES mtls::gatewayd_core)
+unit_test(ocsp_known USES mtls::gatewayd_core)
 fuzz_target(ocsp USES mtls::gatewayd_core)
 unit_test(standing SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/edge_world.c USES mtls::gatewayd_core)
 # The children are sandboxed: LeakSanitizer may not look into them.

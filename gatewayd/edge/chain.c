@@ -273,7 +273,7 @@ static void renew(struct edge *edge, struct chain *chain, const struct verify_re
 
     /* Another authority vouches for it now: what the one before has said counts no more. */
     if (strcmp(facts.ca, chain->facts.ca) != 0)
-        chain->status.known = false;
+        standing_forget(chain);
     chain->generation = edge->trust->generation;
     chain->facts = facts;
 }

@@ -4,6 +4,7 @@
  * comparisons of times, not a signature. One object per chain and accepted set, shared by its
  * connections. Only good chains are remembered.
  */
+#include "gatewayd/shared/ocsp_known.h"
 #include "gatewayd/shared/verify.h"
 
 #include <uthash.h>
@@ -57,6 +58,7 @@ struct chain_status {
     enum reason reason; /* OK, CERT_REVOKED, OCSP_UNKNOWN, OCSP_UNAVAILABLE */
     int64_t until_s;    /* when to ask again */
     char *detail;       /* NULL: none */
+    struct ocsp_known signed_last;
 };
 
 struct status_ask;

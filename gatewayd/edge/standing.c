@@ -45,9 +45,24 @@ void standing_free(struct chain *chain)
     free(chain->status.detail);
 }
 
-static void set(struct chain *chain, enum reason reason, int64_t until_s, const char *detail)
+void standing_forget(struct chain *chain)
+{
+    chain->status.known = false;
+    chain->status.signed_last = (struct ocsp_known){.this_update_s = 0};
+}
+
+/* Of what has come, or has not: what counts is ocsp_known_take's. this_update_s 0: no answer. */
+static void set(struct chain *chain, const struct ocsp_known *said, int64_t until_s,
+                const char *detail)
 {
     int64_t now_s = clock_realtime_s(), latest_s = now_s + KEEP_MAX_S;
+    struct ocsp_known known = chain->status.signed_last;
+    enum reason reason = ocsp_known_take(&known, said->reason, said->this_update_s);
+
+    if (reason != said->reason) {
+        detail = reason == REASON_CERT_REVOKED ? "" : "the answer is older than one before it";
+        latest_s = now_s + KEEP_BAD_S;
+    }
 
     if (until_s < now_s + KEEP_LEAST_S)
         until_s = now_s + KEEP_LEAST_S;
@@ -55,7 +70,13 @@ static void set(struct chain *chain, enum reason reason, int64_t until_s, const 
     chain->status = (struct chain_status){.known = true,
                                           .reason = reason,
                                           .until_s = until_s < latest_s ? until_s : latest_s,
-                                          .detail = detail[0] ? xstrdup(detail) : NULL};
+                                          .detail = detail[0] ? xstrdup(detail) : NULL,
+                                          .signed_last = known};
+}
+
+static void set_silent(struct chain *chain, int64_t until_s, const char *why)
+{
+    set(chain, &(struct ocsp_known){.reason = REASON_OCSP_UNAVAILABLE}, until_s, why);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
@@ -77,7 +98,7 @@ static void finish(struct status_ask *ask)
 
 static void no_answer(struct status_ask *ask, const char *why)
 {
-    set(ask->chain, REASON_OCSP_UNAVAILABLE, clock_realtime_s() + KEEP_BAD_S, why);
+    set_silent(ask->chain, clock_realtime_s() + KEEP_BAD_S, why);
     finish(ask);
 }
 
@@ -106,7 +127,7 @@ static bool begin(struct edge *edge, struct chain *chain)
     if (chain->ask)
         return true;
     if (!send_ask(edge, chain, edge->next_cookie + 1)) {
-        set(chain, REASON_OCSP_UNAVAILABLE, 0, "nobody can be asked");
+        set_silent(chain, 0, "nobody can be asked");
         return false;
     }
     ask = xcalloc(1, sizeof(*ask));
@@ -133,7 +154,8 @@ void standing_answer(struct edge *edge, const struct message_status *msg)
     HASH_FIND(hh, edge->status_asks, &msg->cookie, sizeof(msg->cookie), ask);
     if (!ask)
         return; /* too late: that it has not come in time is known already */
-    set(ask->chain, reason, msg->until_s, detail);
+    set(ask->chain, &(struct ocsp_known){.reason = reason, .this_update_s = msg->this_update_s},
+        msg->until_s, detail);
     finish(ask);
 }
 
@@ -163,7 +185,7 @@ void standing_late(struct connection *c)
 {
     connection_wait_no_more(c);
     if (!is_fresh(c->chain))
-        set(c->chain, REASON_OCSP_UNAVAILABLE, 0, "no answer in time");
+        set_silent(c->chain, 0, "no answer in time");
     pipeline_jump(&c->pipeline, "ask");
 }
 

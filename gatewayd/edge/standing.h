@@ -21,4 +21,6 @@ void standing_answer(struct edge *edge, const struct message_status *msg);
 void standing_late(struct connection *c);
 /* The process fetch is gone: nobody answers. */
 void standing_fetch_lost(struct edge *edge);
+/* Another authority vouches for the chain: what the one before has said counts no more. */
+void standing_forget(struct chain *chain);
 void standing_free(struct chain *chain); /* what of it belongs to the chain */

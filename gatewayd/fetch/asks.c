@@ -11,6 +11,7 @@
 #include "gatewayd/fetch/ocsp.h"
 #include "gatewayd/shared/fetch_url.h"
 #include "gatewayd/shared/hash.h"
+#include "gatewayd/shared/ocsp_known.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
 
@@ -38,6 +39,7 @@ struct answer {
     enum reason reason;
     int64_t this_update_s, until_s;
     char *detail; /* NULL: none */
+    struct ocsp_known known;
     /* while it is asked for */
     struct web *web;
     char *ca;
@@ -129,21 +131,29 @@ void asks_forget(struct asks *asks)
     struct answer *answer, *next;
 
     HASH_ITER(hh, asks->answers, answer, next)
-    if (!answer->leaf)
+    if (answer->known.this_update_s > 0)
+        answer->until_s = 0; /* asked again; what its CA has signed stays true */
+    else if (!answer->leaf)
         forget(asks, answer);
 }
 
+/* The oldest; a revocation only where nothing else can go. */
+
 static void make_room(struct asks *asks)
 {
-    struct answer *answer, *next;
+    struct answer *answer, *next, *last_resort = NULL;
 
     if (HASH_COUNT(asks->answers) < ANSWERS_MAX)
         return;
     HASH_ITER(hh, asks->answers, answer, next)
-    if (!answer->leaf) {
+    if (!answer->leaf && answer->known.reason != REASON_CERT_REVOKED) {
         forget(asks, answer);
         return;
+    } else if (!answer->leaf && !last_resort) {
+        last_resort = answer;
     }
+    if (last_resort)
+        forget(asks, last_resort);
 }
 
 static struct hash key_of(const char *ca, X509 *leaf, X509 *issuer)
@@ -194,10 +204,21 @@ static struct ocsp_about about_of(struct answer *answer)
 static void answered(struct answer *answer, const struct ocsp_result *result,
                      const struct error *why)
 {
+    struct error old;
+
+    answer->reason = ocsp_known_take(&answer->known, why ? REASON_OCSP_UNAVAILABLE : result->reason,
+                                     why ? 0 : result->this_update_s);
+    if (!why && answer->reason != result->reason) {
+        (void)err_set(&old, REASON_OCSP_UNAVAILABLE, "%s",
+                      result->this_update_s < answer->known.this_update_s
+                          ? "the answer is older than one before it"
+                          : "nothing newer says that it is good again");
+        why = &old;
+    }
     free(answer->detail);
-    answer->detail = why ? xstrdup(why->detail) : NULL;
-    answer->reason = why ? REASON_OCSP_UNAVAILABLE : result->reason;
-    answer->this_update_s = why ? 0 : result->this_update_s;
+    answer->detail = why && answer->reason == REASON_OCSP_UNAVAILABLE ? xstrdup(why->detail) : NULL;
+    answer->this_update_s =
+        answer->reason == REASON_OCSP_UNAVAILABLE ? 0 : answer->known.this_update_s;
     answer->until_s = why ? clock_realtime_s() + KEEP_BAD_S : result->until_s;
     /* Who nobody knows today may be known in a minute. */
     if (answer->reason == REASON_OCSP_UNKNOWN)

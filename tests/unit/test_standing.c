@@ -73,6 +73,7 @@ static void answer(uint64_t cookie, enum reason reason, int64_t for_s)
 {
     struct message_status msg = {.cookie = cookie,
                                  .reason = reason,
+                                 .this_update_s = clock_realtime_s(),
                                  .until_s = clock_realtime_s() + for_s,
                                  .detail = bytes_of("as the test says")};
 
@@ -221,12 +222,35 @@ static void test_live(void **state)
     end();
 }
 
+/* Not even "soft" forgets a revocation because nobody answers any more, or by "unknown". */
+static void test_revoked_stays(void **state)
+{
+    static const enum reason later[] = {REASON_OCSP_UNAVAILABLE, REASON_OCSP_UNKNOWN};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        struct edge_client client, again;
+
+        begin(CONFIG("soft"));
+        connect_client(&client);
+        answer(expect_ask(), REASON_CERT_REVOKED, 2);
+        (void)expect_open(REASON_CERT_REVOKED);
+        (void)sleep(3);
+        connect_client(&again);
+        answer(expect_ask(), later[i], 600);
+        (void)expect_open(REASON_CERT_REVOKED);
+        edge_client_free(&again);
+        edge_client_free(&client);
+        end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),   cmocka_unit_test(test_one_question),
         cmocka_unit_test(test_no_answer), cmocka_unit_test(test_fetch_lost),
-        cmocka_unit_test(test_live),
+        cmocka_unit_test(test_live),      cmocka_unit_test(test_revoked_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

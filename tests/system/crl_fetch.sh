@@ -117,8 +117,8 @@ objectClass: cRLDistributionPoint
 cn: users-ca
 certificateRevocationList;binary:< file://$DIR/db/users.crl
 END
-words "\"ldap://127.0.0.1:$LDAP_PORT/cn=users-ca,$HOUSE_BASE?certificateRevocationList;binary\""
 : >"$DIR/log/gatewayd.log"
+words "\"ldap://127.0.0.1:$LDAP_PORT/cn=users-ca,$HOUSE_BASE?certificateRevocationList;binary\""
 if within 5000 logged 'event=crl_fetched.*ldap:'; then good "a list has come by ldap:"; else bad "no list by ldap:"; fi
 if within 3000 gets_in; then good "alice is in with it"; else bad "alice is not in with the list from LDAP"; fi
 words "\"ldap:///cn=users-ca,$HOUSE_BASE\""

@@ -27,7 +27,10 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
     expect "killed, $i: the sentence and the id" 'the gateway ended the session: session [0-9a-f]{32} \(gatewayctl explain says why\)'
 done
 exec 9>&-
-run gatewayctl explain "$(shown_id)"
+ID=$(shown_id)
+is_closed() { gatewayctl explain "$ID" | grep -q killed; }
+within 2000 is_closed
+run gatewayctl explain "$ID"
 expect "explain knows that id" 'killed'
 expect "and where the session went" '^went to +[^ ]+$'
 

@@ -20,7 +20,8 @@ struct name {
     bool wanted; /* by the configuration in force */
     bool failed; /* the last answer was none */
     char why[ERROR_DETAIL_MAX];
-    int64_t ask_ms; /* monotonic */
+    int64_t ask_ms;  /* monotonic */
+    unsigned misses; /* answers without an address, in a row */
     UT_hash_handle hh;
 };
 
@@ -359,6 +360,15 @@ static void log_name(struct name *name, bool failed)
     name->failed = failed;
 }
 
+static int64_t ask_after_ms(struct name *name, bool good)
+{
+    if (good)
+        name->misses = 0;
+    if (name->n > 0)
+        return POOLS_ASK_MS;
+    return name->misses++ < POOLS_ASK_EAGER ? POOLS_ASK_EAGER_MS : POOLS_ASK_SOON_MS;
+}
+
 void pools_resolved(struct pools *pools, const struct message_resolved *msg)
 {
     struct name *name = find_name(pools, msg->name);
@@ -372,7 +382,7 @@ void pools_resolved(struct pools *pools, const struct message_resolved *msg)
         (void)snprintf(name->why, sizeof(name->why), "%.*s", (int)msg->detail.len,
                        (const char *)msg->detail.at);
     log_name(name, !good);
-    name->ask_ms = clock_monotonic_ms() + (name->n > 0 ? POOLS_ASK_MS : POOLS_ASK_SOON_MS);
+    name->ask_ms = clock_monotonic_ms() + ask_after_ms(name, good);
     if (!changed)
         return;
     fill_pools(pools);

@@ -13,6 +13,8 @@ struct writer;
 enum {
     POOLS_ASK_MS = 60000,     /* a name is resolved again */
     POOLS_ASK_SOON_MS = 5000, /* one that has no address yet, or got no answer */
+    POOLS_ASK_EAGER_MS = 500, /* the same, the first times: directory may not have reloaded yet */
+    POOLS_ASK_EAGER = 8,      /* how many times */
     POOLS_CHECK_MS = 2000,    /* a place takes a check's connection by then */
     POOLS_ADDRESSES_MAX = 16, /* of one name */
     POOLS_SHOWN_MAX = 64,     /* places in `status` */

@@ -204,8 +204,8 @@ static void test_pem_of_others(void **state)
 {
     static const char *const texts[] = {
         "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
-        "-----BEGIN X509 CRL-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMAA=\n"
-        "-----END X509 CRL-----\n",
+        ("-----BEGIN X509 CRL-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMAA=\n"
+         "-----END X509 CRL-----\n"),
         "-----BEGIN X509 CRL-----\n",
         "<html>-----BEGIN </html>",
     };

@@ -154,12 +154,12 @@ static void closed(void *context)
 
 void session_finish(struct session *session, enum reason reason)
 {
-    struct record_extra extra = {
-        .reason = reason,
-        .detail = session->end_detail,
-        /* Whoever ends a session looks for its record at once. */
-        .urgent = reason != REASON_CLIENT_CLOSED && reason != REASON_UPSTREAM_CLOSED,
-        .wait = &session->wait};
+    struct record_extra extra = {.reason = reason,
+                                 .detail = session->end_detail,
+                                 /* Whoever ends a session looks for its record at once. */
+                                 .urgent = reason != REASON_CLIENT_CLOSED &&
+                                           reason != REASON_UPSTREAM_CLOSED,
+                                 .wait = &session->wait};
 
     if (!session->recorded) {
         session_free(session);

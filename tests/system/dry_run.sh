@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2034,SC1083,SC2086,SC2093 # good and bad never fail; {FD} is bash's own form
 # Promise: a preview says exactly which sessions a reload would end and why, and changes nothing; the reload then ends these.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 promise "reload --dry-run names the sessions that a reload then ends, and ends none"

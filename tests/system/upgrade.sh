@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2034,SC1083,SC2086,SC2093 # good and bad never fail; {FD} is bash's own form
 # Promise: another program takes over, newer or older, and nobody notices: live sessions go on, no client is refused,
 # what is recorded is whole, and who loses a right still ends at once, in an old edge too.
 #

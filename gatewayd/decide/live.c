@@ -158,7 +158,8 @@ void session_finish(struct session *session, enum reason reason)
                                  .detail = session->end_detail,
                                  /* Whoever ends a session looks for its record at once. */
                                  .urgent = reason != REASON_CLIENT_CLOSED &&
-                                           reason != REASON_UPSTREAM_CLOSED,
+                                           reason != REASON_UPSTREAM_CLOSED &&
+                                           reason != REASON_RELAY_FAILED,
                                  .wait = &session->wait};
 
     if (!session->recorded) {

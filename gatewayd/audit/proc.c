@@ -23,12 +23,16 @@ enum {
 /* How long a record that nobody waits for (a close) may wait for one that somebody does, so that it
  * costs no fdatasync of its own. */
 #define LAZY_S 0.02
+/* Records that come right after a commit wait so long for their neighbours; one that comes alone is
+ * committed at once. */
+#define GROUP_S 0.001
 
 struct audit {
     int dir_fd; /* until commit takes it */
     struct commit *commit;
     ev_prepare turn; /* before the loop waits: everything that was read is committed ... */
     bool due;        /* ... if somebody waits for it, or it has waited for long enough itself */
+    ev_tstamp committed_at; /* end of the last commit */
     ev_timer lazy;
     ev_timer tick;
     char counters[COUNTERS_MAX]; /* as sent last */
@@ -144,6 +148,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     audit_of(role)->due = false;
     ev_timer_stop(loop, &audit_of(role)->lazy);
     commit_flush(audit_of(role)->commit, segment_size(role));
+    audit_of(role)->committed_at = ev_time();
     if (!commit_must_end(audit_of(role)->commit))
         return;
     (void)err_set(&why, REASON_AUDIT_UNAVAILABLE, "records came faster than the disk took them");
@@ -217,6 +222,22 @@ static void channel_up(struct role *role, struct channel *channel)
         commit_tell(audit_of(role)->commit);
 }
 
+/* A timer that is due earlier already stays. */
+static void wait_for_neighbours(struct audit *audit, struct ev_loop *loop, ev_tstamp most_s)
+{
+    ev_tstamp since_s = ev_time() - audit->committed_at;
+
+    if (audit->due || (most_s == GROUP_S && (since_s >= GROUP_S || since_s < 0))) {
+        audit->due = true;
+        return;
+    }
+    if (ev_is_active(&audit->lazy) && ev_timer_remaining(loop, &audit->lazy) <= most_s)
+        return;
+    ev_timer_stop(loop, &audit->lazy);
+    ev_timer_set(&audit->lazy, most_s, 0.0);
+    ev_timer_start(loop, &audit->lazy);
+}
+
 static void on_record(struct role *role, struct channel *from, const union message *msg, int fd)
 {
     struct audit *audit = audit_of(role);
@@ -224,12 +245,7 @@ static void on_record(struct role *role, struct channel *from, const union messa
     (void)from;
     if (fd >= 0)
         (void)close(fd);
-    if (msg->record.urgent)
-        audit->due = true;
-    else if (!audit->due && !ev_is_active(&audit->lazy)) {
-        ev_timer_set(&audit->lazy, LAZY_S, 0.0);
-        ev_timer_start(role->loop, &audit->lazy);
-    }
+    wait_for_neighbours(audit, role->loop, msg->record.urgent ? GROUP_S : LAZY_S);
     commit_take(audit->commit, msg->record.epoch, msg->record.counter, msg->record.record);
 }
 

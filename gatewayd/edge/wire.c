@@ -52,7 +52,7 @@ void buffer_clear(struct buffer *buffer)
 
 /* --- the BIO ---------------------------------------------------------------------------------- */
 
-/* Fills wire->in. 1: something is there, 0: the end, -1: an error or nothing for now. */
+/* Fills wire->in. 1: something is there, 0: the end, -1: an error, or nothing yet. */
 static int receive(struct connection *c, BIO *bio)
 {
     struct wire *wire = &c->edge->wire;

@@ -35,7 +35,7 @@ struct verify_result {
     int64_t crl_this_update_s; /* oldest list used; 0: none */
     int64_t
         crl_valid_until_s; /* when the first one used reaches nextUpdate + grace; INT64_MAX: none */
-    bool eku_lacks; /* let through without clientAuth: the ca section's eku says so for now */
+    bool eku_lacks; /* let through without clientAuth, as the ca section's eku says */
     /* Of the certificate that failed, and of the one that lacks clientAuth: */
     int depth;                        /* 0 the leaf */
     char subject[VERIFY_SUBJECT_MAX]; /* clean text; "" unknown */

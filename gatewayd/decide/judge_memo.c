@@ -160,6 +160,14 @@ static struct decision_slot *find_decision(struct judge_memo *memo, const struct
                             (SLOTS - 1)];
 }
 
+static bool decision_key_equal(const struct decision_key *a, const struct decision_key *b)
+{
+    return a->service == b->service && a->ca == b->ca && a->person == b->person &&
+           a->login == b->login && a->by_name == b->by_name && a->confirmed == b->confirmed &&
+           a->source_known == b->source_known &&
+           memcmp(a->source, b->source, sizeof(a->source)) == 0;
+}
+
 /* --- asking and keeping ----------------------------------------------------------------------- */
 
 const struct memo_who *judge_memo_who(struct judge_memo *memo, const struct session *session)
@@ -202,7 +210,7 @@ const struct memo_decision *judge_memo_decision(struct judge_memo *memo,
     if (!memo)
         return NULL;
     slot = find_decision(memo, session, confirmed, &key);
-    return slot->used && memcmp(&slot->key, &key, sizeof(key)) == 0 ? &slot->decision : NULL;
+    return slot->used && decision_key_equal(&slot->key, &key) ? &slot->decision : NULL;
 }
 
 void judge_memo_keep_decision(struct judge_memo *memo, const struct session *session,

@@ -328,6 +328,17 @@ void pools_configure(struct pools *pools)
     pools_tick(pools);
 }
 
+/* Of the addresses alone: a name has no ports. */
+static bool same_addresses(const struct name *name, const struct address *found, size_t n)
+{
+    if (n != name->n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(found[i].octets, name->addresses[i].octets, sizeof(found[i].octets)) != 0)
+            return false;
+    return true;
+}
+
 static bool take_addresses(struct name *name, struct bytes octets)
 {
     struct address found[POOLS_ADDRESSES_MAX];
@@ -342,7 +353,7 @@ static bool take_addresses(struct name *name, struct bytes octets)
         memcpy(found[i].octets, octets.at + 16 * i, 16);
         found[i].known = true;
     }
-    if (n == name->n && memcmp(found, name->addresses, sizeof(found)) == 0)
+    if (same_addresses(name, found, n))
         return false;
     memcpy(name->addresses, found, sizeof(found));
     name->n = n;

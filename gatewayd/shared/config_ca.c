@@ -3,7 +3,6 @@
  */
 #include "gatewayd/shared/config_ca.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,13 +10,11 @@ static bool parse_day(const char *text, int64_t *ret_s)
 {
     struct tm tm = {.tm_year = 0};
     char again[16];
+    const char *end = strptime(text, "%Y-%m-%d", &tm);
     time_t begin;
 
-    if (strlen(text) != strlen("2027-03-15") ||
-        sscanf(text, "%4d-%2d-%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) != 3)
+    if (!end || *end != '\0')
         return false;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
     begin = timegm(&tm);
     /* A day that there is not, the 31st of June, has become another one. */
     if (strftime(again, sizeof(again), "%Y-%m-%d", &tm) == 0 || strcmp(again, text) != 0)

@@ -13,7 +13,7 @@ static bool parse_day(const char *text, int64_t *ret_s)
     const char *end = strptime(text, "%Y-%m-%d", &tm);
     time_t begin;
 
-    if (!end || *end != '\0')
+    if (!end || *end != '\0' || strlen(text) != strlen("2027-03-15"))
         return false;
     begin = timegm(&tm);
     /* A day that there is not, the 31st of June, has become another one. */

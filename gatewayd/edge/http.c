@@ -12,18 +12,12 @@ static const struct {
     unsigned status;
     const char *phrase;
 } phrases[] = {
-    {400, "Bad Request"},
-    {403, "Forbidden"},
-    {405, "Method Not Allowed"},
-    {408, "Request Timeout"},
-    {414, "URI Too Long"},
-    {417, "Expectation Failed"},
-    {421, "Misdirected Request"},
-    {431, "Request Header Fields Too Large"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {505, "HTTP Version Not Supported"},
+    {400, "Bad Request"},         {403, "Forbidden"},
+    {405, "Method Not Allowed"},  {408, "Request Timeout"},
+    {414, "URI Too Long"},        {417, "Expectation Failed"},
+    {421, "Misdirected Request"}, {431, "Request Header Fields Too Large"},
+    {501, "Not Implemented"},     {502, "Bad Gateway"},
+    {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
 };
 
 const struct http_fault_row *http_fault_row(enum http_fault fault)
@@ -50,6 +44,16 @@ bool http_is(struct bytes text, const char *word)
         return false;
     for (size_t i = 0; i < text.len; i++)
         if (lower(text.at[i]) != lower((uint8_t)word[i]))
+            return false;
+    return true;
+}
+
+bool http_same(struct bytes a, struct bytes b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.at[i]) != lower(b.at[i]))
             return false;
     return true;
 }

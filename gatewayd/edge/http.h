@@ -19,6 +19,7 @@ enum {
     HTTP_HEAD_MS = 30 * 1000,         /* from the first octet of a request to the end of its head */
     HTTP_CHUNK_EXTENSION_MAX = 256,   /* octets of a chunk's extensions, which are dropped */
     HTTP_TRAILERS_LEN_MAX = 8 * 1024, /* octets of a body's trailers, which are dropped */
+    HTTP_INTERIM_MAX = 16,            /* interim responses (1xx) to one request */
 };
 
 /* What can be wrong: id, status for the client, reason, the words that follow the reason's. */
@@ -49,6 +50,7 @@ enum {
     X(HEAD_SLOW, 408, HTTP_SLOW, "the headers")                                                    \
     X(ANSWER, 502, HTTP_BAD_RESPONSE, "")                                                          \
     X(ANSWER_UNASKED, 502, HTTP_BAD_RESPONSE, "it came without a request")                         \
+    X(ANSWER_INTERIM, 502, HTTP_BAD_RESPONSE, "more interim responses than are allowed")           \
     X(ANSWER_MISSING, 502, HTTP_BAD_RESPONSE, "the service closed without one")                    \
     X(ANSWER_SHORT, 502, HTTP_BAD_RESPONSE, "the service closed in the middle of it")
 
@@ -80,6 +82,7 @@ enum http_framing {
 
 /* Case-insensitive, ASCII. */
 bool http_is(struct bytes text, const char *word);
+bool http_same(struct bytes a, struct bytes b);
 bool http_is_token_octet(uint8_t octet); /* tchar of RFC 9110 5.6.2 */
 bool http_is_token(struct bytes text);
 struct bytes http_trim(struct bytes text); /* without blanks and tabs at both ends */

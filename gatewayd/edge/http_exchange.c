@@ -5,6 +5,8 @@
  */
 #include "gatewayd/edge/http_exchange.h"
 
+#include "gatewayd/edge/http_return.h"
+
 static const struct http_head_limits request_limits = {HTTP_LINE_MAX, HTTP_FIELDS_LEN_MAX,
                                                        HTTP_FIELDS_MAX};
 static const struct http_head_limits answer_limits = {
@@ -92,9 +94,9 @@ static void begin_request(struct http_exchange *exchange, const struct http_requ
         exchange->up = HTTP_AT_END;
     exchange->question = (struct http_question){
         .minor = request->minor, .is_head = request->is_head, .websocket = request->websocket};
-    exchange->has_body = http_request_has_body(request);
+    exchange->n_interim = 0;
     exchange->asked = true;
-    exchange->last = request->close;
+    exchange->last = request->close || http_request_has_body(request);
     exchange->n_requests++;
 }
 
@@ -125,11 +127,13 @@ static bool request_head(struct http_exchange *exchange, struct bytes in, size_t
     return true;
 }
 
-/* Chunks are made anew: neither extensions nor trailers get through. */
-static bool request_chunks(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
-                           struct bytes *ret_out)
+/*
+ * Chunks are made anew: neither extensions nor trailers get through, in neither direction. False:
+ * broken.
+ */
+static bool pass_chunks(struct http_chunks *chunks, struct bytes in, size_t *ret_used,
+                        struct writer *out, bool *ret_end)
 {
-    struct writer *out = fresh_out(exchange);
     bool end = false;
 
     *ret_used = 0;
@@ -137,10 +141,9 @@ static bool request_chunks(struct http_exchange *exchange, struct bytes in, size
         struct bytes data;
         size_t used;
 
-        if (!http_chunks_step(&exchange->up_chunks,
-                              (struct bytes){in.at + *ret_used, in.len - *ret_used}, &used, &data,
-                              &end))
-            return refuse(exchange, HTTP_CHUNK);
+        if (!http_chunks_step(chunks, (struct bytes){in.at + *ret_used, in.len - *ret_used}, &used,
+                              &data, &end))
+            return false;
         *ret_used += used;
         if (data.len > 0) {
             writer_printf(out, "%zx\r\n", data.len);
@@ -148,12 +151,24 @@ static bool request_chunks(struct http_exchange *exchange, struct bytes in, size
             writer_text(out, "\r\n");
         }
     }
-    if (end) {
+    if (end)
         writer_text(out, "0\r\n\r\n");
+    *ret_end = end;
+    return writer_ok(out);
+}
+
+static bool request_chunks(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
+                           struct bytes *ret_out)
+{
+    struct writer *out = fresh_out(exchange);
+    bool end;
+
+    if (!pass_chunks(&exchange->up_chunks, in, ret_used, out, &end))
+        return refuse(exchange, HTTP_CHUNK);
+    if (end)
         exchange->up = HTTP_AT_END;
-    }
     *ret_out = writer_bytes(out);
-    return writer_ok(out) || refuse(exchange, HTTP_CHUNK);
+    return true;
 }
 
 static void pass_some(struct bytes in, uint64_t *left, size_t *ret_used, struct bytes *ret_out)
@@ -202,19 +217,9 @@ bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *r
 
 /* --- upstream to client ----------------------------------------------------------------------- */
 
-/* One that answers early, or refuses, has often not read the body, and reads it as requests then.
- */
-static bool may_be_unread(const struct http_exchange *exchange,
-                          const struct http_response *response)
-{
-    enum { FIRST_REFUSAL = 400 };
-
-    return exchange->has_body && (exchange->early || response->status >= FIRST_REFUSAL);
-}
-
 static void begin_answer(struct http_exchange *exchange, const struct http_response *response)
 {
-    if (may_be_unread(exchange, response))
+    if (exchange->early || response->close || response->framing == HTTP_UNTIL_CLOSE)
         exchange->last = true;
     exchange->down_framing = response->framing;
     exchange->down_left = response->length;
@@ -226,6 +231,13 @@ static void begin_answer(struct http_exchange *exchange, const struct http_respo
     if (response->framing == HTTP_SWITCHED)
         exchange->up = exchange->down = HTTP_AT_RAW;
     exchange->answer_begun = true;
+}
+
+static enum http_stay stay_of(const struct http_exchange *exchange)
+{
+    if (exchange->last)
+        return HTTP_CLOSES;
+    return exchange->question.minor == 0 ? HTTP_STAYS_OLD : HTTP_STAYS;
 }
 
 static bool answer_head(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
@@ -245,37 +257,30 @@ static bool answer_head(struct http_exchange *exchange, struct bytes in, size_t 
     if (http_response_read(writer_bytes(&exchange->answer_head.octets), &exchange->question,
                            &response) != HTTP_NONE)
         return refuse(exchange, HTTP_ANSWER);
+    if (response.interim && ++exchange->n_interim > HTTP_INTERIM_MAX)
+        return refuse(exchange, HTTP_ANSWER_INTERIM);
+    if (!response.interim)
+        begin_answer(exchange, &response);
     out = fresh_out(exchange);
     /* HTTP/1.0 knows no interim responses. */
     if (!response.interim || exchange->question.minor == 1)
-        writer_put(out, writer_bytes(&exchange->answer_head.octets));
+        http_return(&response, stay_of(exchange), out);
     http_head_clear(&exchange->answer_head);
-    if (!response.interim)
-        begin_answer(exchange, &response);
     *ret_out = writer_bytes(out);
-    return true;
+    return writer_ok(out) || refuse(exchange, HTTP_ANSWER);
 }
 
-/* Passes as it is: only its end is looked for. */
 static bool answer_chunks(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
                           struct bytes *ret_out)
 {
-    bool end = false;
+    struct writer *out = fresh_out(exchange);
+    bool end;
 
-    *ret_used = 0;
-    while (*ret_used < in.len && !end) {
-        struct bytes data;
-        size_t used;
-
-        if (!http_chunks_step(&exchange->down_chunks,
-                              (struct bytes){in.at + *ret_used, in.len - *ret_used}, &used, &data,
-                              &end))
-            return refuse(exchange, HTTP_ANSWER);
-        *ret_used += used;
-    }
-    *ret_out = (struct bytes){in.at, *ret_used};
+    if (!pass_chunks(&exchange->down_chunks, in, ret_used, out, &end))
+        return refuse(exchange, HTTP_ANSWER);
     if (end)
         exchange->down = HTTP_AT_END;
+    *ret_out = writer_bytes(out);
     return true;
 }
 

@@ -34,14 +34,18 @@ struct http_exchange {
     uint64_t up_left, down_left; /* octets of a body of known length */
     struct http_chunks up_chunks, down_chunks;
     struct http_question question;
-    bool has_body;     /* of the request */
     bool unsent;       /* set by the caller: something of *ret_out is not with the upstream yet */
     bool early;        /* the response began before the upstream had the whole request */
     bool asked;        /* a request went to the upstream and is not answered to its end */
     bool answer_begun; /* the client has something of the response */
-    bool last;         /* no further request: this one said so, or its body may be unread */
-    bool ended;        /* the last response is complete */
+    /*
+     * No further request: one of the two sides said so, or this one has a body, which an upstream
+     * that does not read it takes for its next request. So it also hears Connection: close.
+     */
+    bool last;
+    bool ended; /* the last response is complete */
     uint64_t n_requests;
+    unsigned n_interim;    /* responses to the request that is asked */
     enum http_fault fault; /* why a call gave false */
 };
 

@@ -225,14 +225,6 @@ bool http_request_has_body(const struct http_request *request)
     return request->framing == HTTP_BY_CHUNKS || request->length > 0;
 }
 
-/* Many programs never read the body of such a request, and take it for the next one. */
-static bool has_odd_body(const struct http_request *request)
-{
-    return http_request_has_body(request) && !bytes_equal(request->method, bytes_of("POST")) &&
-           !bytes_equal(request->method, bytes_of("PUT")) &&
-           !bytes_equal(request->method, bytes_of("PATCH"));
-}
-
 static enum http_fault read_connection(struct http_request *request)
 {
     bool upgrade = false;
@@ -249,7 +241,7 @@ static enum http_fault read_connection(struct http_request *request)
                 return fault;
         }
     }
-    if ((request->minor == 0 && !request->keep_alive) || has_odd_body(request))
+    if (request->minor == 0 && !request->keep_alive)
         request->close = true;
     request->websocket = upgrade && request->minor == 1 && request->framing == HTTP_NO_BODY &&
                          bytes_equal(request->method, bytes_of("GET")) &&

@@ -15,8 +15,7 @@ struct http_request {
     enum http_framing framing;
     uint64_t length; /* HTTP_BY_LENGTH */
     bool is_head;    /* the response has no body */
-    bool close;      /* no further request on this connection: the client says so, or it has a
-                      * body that is not POST's, PUT's or PATCH's */
+    bool close;      /* the client makes no further request on this connection */
     bool keep_alive; /* HTTP/1.0 and the client asks for another one */
     bool websocket;  /* the client asks to switch, and may */
     struct bytes connection[HTTP_FIELDS_MAX]; /* headers that are for us alone, by name */

@@ -9,7 +9,7 @@
 #include <http_parser.h>
 
 /* status-line := "HTTP/1." digit SP 3DIGIT [SP phrase] (RFC 9112 4) */
-static bool read_line(struct bytes line, unsigned *ret_status, unsigned *ret_minor)
+static bool read_line(struct bytes line, struct http_response *response, unsigned *ret_minor)
 {
     enum { PREFIX = 7, UP_TO_STATUS = 9, LEAST = 12 };
     unsigned status = 0;
@@ -22,7 +22,8 @@ static bool read_line(struct bytes line, unsigned *ret_status, unsigned *ret_min
             return false;
         status = status * 10 + (unsigned)(line.at[i] - '0');
     }
-    *ret_status = status;
+    response->status = status;
+    response->status_text = (struct bytes){line.at + UP_TO_STATUS, line.len - UP_TO_STATUS};
     *ret_minor = (unsigned)(line.at[7] - '0');
     return status >= 100 && status <= 599;
 }
@@ -62,6 +63,7 @@ static bool read_framing(const struct framing_fields *found, unsigned minor,
         return false;
     if (found->n_lengths && !http_read_length(found->length, &response->length))
         return false;
+    response->has_length = found->n_lengths > 0 && (has_body || response->status == 304);
     if (found->n_codings && (!http_is(found->coding, "chunked") || minor == 0 ||
                              question->minor == 0 || (!has_body && response->status != 304)))
         return false;
@@ -83,6 +85,26 @@ static bool may_switch(const struct framing_fields *found, unsigned minor,
            http_is(found->upgrade, "websocket") && !found->n_codings && !found->n_lengths;
 }
 
+/* HTTP/1.0 goes on only where it says so, 1.1 unless it says that it does not (RFC 9112 9.3). */
+static bool closes(const struct http_response *response, unsigned minor)
+{
+    bool closes = minor == 0;
+
+    for (size_t i = 0; i < response->n_fields; i++) {
+        struct bytes list = response->fields[i].value, option;
+
+        if (!http_is(response->fields[i].name, "connection"))
+            continue;
+        while (http_next_element(&list, &option)) {
+            if (http_is(option, "close"))
+                return true;
+            if (http_is(option, "keep-alive"))
+                closes = false;
+        }
+    }
+    return closes;
+}
+
 static bool parser_agrees(struct bytes head, unsigned status)
 {
     http_parser_settings settings;
@@ -98,18 +120,18 @@ static bool parser_agrees(struct bytes head, unsigned status)
 enum http_fault http_response_read(struct bytes head, const struct http_question *question,
                                    struct http_response *ret_response)
 {
-    struct http_field fields[HTTP_ANSWER_FIELDS_MAX];
     struct http_response response = {0};
     struct framing_fields found;
     struct bytes line;
     unsigned minor;
-    size_t n;
 
-    if (http_head_split(head, &line, fields, HTTP_ANSWER_FIELDS_MAX, &n) != HTTP_NONE ||
-        !read_line(line, &response.status, &minor))
+    if (http_head_split(head, &line, response.fields, HTTP_ANSWER_FIELDS_MAX, &response.n_fields) !=
+            HTTP_NONE ||
+        !read_line(line, &response, &minor))
         return HTTP_ANSWER;
     response.interim = response.status < 200;
-    find_fields(fields, n, &found);
+    find_fields(response.fields, response.n_fields, &found);
+    response.close = closes(&response, minor);
     if (response.status == 101) {
         if (!may_switch(&found, minor, question))
             return HTTP_ANSWER;

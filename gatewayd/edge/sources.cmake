@@ -7,7 +7,7 @@ list(APPEND GATEWAYD_SOURCES
 # HTTP services, and what stands in front of TLS.
 list(APPEND GATEWAYD_SOURCES
     edge/http.c edge/http_answer.c edge/http_chunks.c edge/http_exchange.c edge/http_forward.c
-    edge/http_head.c edge/http_relay.c edge/http_request.c edge/http_response.c edge/postgres.c
+    edge/http_head.c edge/http_relay.c edge/http_request.c edge/http_response.c edge/http_return.c edge/postgres.c
     edge/prelude.c edge/proxy_accept.c)
 list(APPEND GATEWAYD_SOURCES edge/tls_words.c)
 list(APPEND GATEWAYD_SOURCES edge/forecast.c edge/retire.c)

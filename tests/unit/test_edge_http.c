@@ -435,7 +435,7 @@ static void test_large_head_and_full_upstream(void **state)
     assert_true(edge_client_read(&visit.client, got, sizeof(answer) - 1));
     assert_true(SSL_shutdown(visit.client.ssl) >= 0);
     leave(&visit);
-    expect_close(&visit, REASON_CLIENT_CLOSED);
+    expect_close(&visit, REASON_UPSTREAM_CLOSED);
 }
 
 /* What exactly was wrong goes into the record. */

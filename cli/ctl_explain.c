@@ -74,6 +74,18 @@ static void print_rule(json_t *record)
                  (long long)json_integer_value(number));
 }
 
+/* What the rules in shadow would have made of it. */
+static void print_shadow(json_t *record)
+{
+    const char *decision = audit_log_text(record, "shadow.decision");
+
+    if (!decision[0])
+        return;
+    head("in shadow");
+    (void)printf("%s by rule %s\n", ctl_text(decision),
+                 ctl_text(audit_log_text(record, "shadow.rule")));
+}
+
 static void print_misses(json_t *record)
 {
     size_t index;
@@ -168,6 +180,7 @@ static void print_decision(const struct ctl *ctl, json_t *record)
     line(record, "when", "ts");
     print_verdict(ctl, record);
     print_rule(record);
+    print_shadow(record);
     print_misses(record);
     line(record, "service", "service");
     line(record, "upstream", "upstream");

@@ -10,6 +10,7 @@
 REASON(OK, ALLOW, "ok", "")
 REASON(DEFAULT_DENY, DENY, "no rule allows this connection", "gatewayctl explain ID")
 REASON(RULE_DENY, DENY, "a rule denies this connection", "gatewayctl explain ID")
+REASON(REQUIREMENT_UNMET, DENY, "a rule requires what this connection does not have", "gatewayctl explain ID")
 REASON(LIMIT, DENY, "a limit of the policy is reached", "gatewayctl sessions list")
 /* Handshake and certificate (RFC 5280, RFC 8446) */
 REASON(TLS_FAILED, DENY, "the TLS handshake failed", "check the client's TLS version and ciphers")

@@ -367,7 +367,7 @@ static bool lists_none(const struct test *test)
     return test->values[0].kind == VALUE_NONE;
 }
 
-enum truth condition_test(const struct query *query, const struct test *test, enum effect effect)
+enum truth condition_test(const struct query *query, const struct test *test, enum side side)
 {
     enum truth truth = TRUTH_UNSURE;
 
@@ -385,7 +385,7 @@ enum truth condition_test(const struct query *query, const struct test *test, en
     }
     /* What is missing never helps: it fails an allow and does not save from a deny. */
     if (truth == TRUTH_MISSING)
-        return test->negative && effect == EFFECT_DENY ? TRUTH_YES : TRUTH_NO;
+        return test->negative && side == SIDE_STOPS ? TRUTH_YES : TRUTH_NO;
     if (!test->negative || truth == TRUTH_UNSURE || truth == TRUTH_POSTPONED)
         return truth;
     return truth == TRUTH_YES ? TRUTH_NO : TRUTH_YES;

@@ -8,10 +8,15 @@
 /* What a test says. MISSING is only between functions: a test ends in one of the other four. */
 enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNSURE, TRUTH_POSTPONED, TRUTH_MISSING };
 
+/* Whom a test that holds serves: the requester (allow rules, `need`), or those who would stop him
+ * (deny rules, `for`). What is missing never helps. */
+enum side { SIDE_HELPS, SIDE_STOPS };
+
 /* What one evaluation asks. */
 struct query {
     const struct policy_request *request;
-    bool confirmed; /* the service confirms logins: LATER is possible */
+    bool confirmed;   /* the service confirms logins: LATER is possible */
+    bool with_shadow; /* as if shadow rules were enforced */
 };
 
 /* The names that values may refer to while a set is loaded. */
@@ -44,4 +49,4 @@ enum policy_fact_state condition_state(const struct query *query, enum policy_fa
 /* Whether a name fits a value that is a text or pattern. */
 bool value_fits(const struct value *value, const char *name);
 /* The three-state answer of one test (docs/policy-guide.md, "When a fact is missing"). */
-enum truth condition_test(const struct query *query, const struct test *test, enum effect effect);
+enum truth condition_test(const struct query *query, const struct test *test, enum side side);

@@ -131,15 +131,40 @@ static void take_test(struct reader *r, struct policy_set *set, struct test *tes
 }
 
 /* Each field at most once, in the order in which load makes them. */
-static bool in_order(const struct rule *rule)
+static bool in_order(const struct tests *tests)
 {
-    for (size_t i = 1; i < rule->n_tests; i++) {
-        const struct test *before = &rule->tests[i - 1], *test = &rule->tests[i];
+    for (size_t i = 1; i < tests->n; i++) {
+        const struct test *before = &tests->at[i - 1], *test = &tests->at[i];
 
         if (2 * before->fact + before->negative >= 2 * test->fact + test->negative)
             return false;
     }
-    return rule->n_tests > 0;
+    return true;
+}
+
+static void take_tests(struct reader *r, struct policy_set *set, struct tests *tests)
+{
+    tests->n = take_count(r, reader_u8(r), 4);
+    tests->at = arena_take(&set->arena, tests->n, sizeof(*tests->at));
+    for (size_t i = 0; i < tests->n; i++)
+        take_test(r, set, &tests->at[i]);
+    if (reader_ok(r) && !in_order(tests))
+        reader_break(r);
+}
+
+static void take_overrides(struct reader *r, struct policy_set *set, struct rule *rule)
+{
+    rule->n_overrides = take_count(r, reader_u16(r), 3);
+    if (rule->n_overrides > SET_OVERRIDES_MAX)
+        reader_break(r);
+    if (!reader_ok(r))
+        return;
+    rule->overrides = arena_take(&set->arena, rule->n_overrides, sizeof(*rule->overrides));
+    for (size_t i = 0; i < rule->n_overrides; i++) {
+        rule->overrides[i] = take_name(r, &set->arena);
+        if (i > 0 && strcmp(rule->overrides[i - 1], rule->overrides[i]) >= 0)
+            reader_break(r);
+    }
 }
 
 /* INT64_MAX is never; other times are shown in milliseconds. */
@@ -151,27 +176,33 @@ static bool is_time(int64_t s)
 static void take_rule(struct reader *r, struct policy_set *set)
 {
     struct rule *rule = arena_take(&set->arena, 1, sizeof(*rule));
-    uint8_t effect;
+    uint8_t effect, flags;
 
     rule->name = take_name(r, &set->arena);
     rule->file = take_name(r, &set->arena);
     rule->line = reader_u32(r);
     effect = reader_u8(r);
+    flags = reader_u8(r);
+    rule->shadow = flags & ENCODE_SHADOW;
+    rule->overridable = flags & ENCODE_OVERRIDABLE;
     rule->order = reader_u32(r);
+    rule->from_s = (int64_t)reader_u64(r);
     rule->until_s = (int64_t)reader_u64(r);
+    rule->expires_s = (int64_t)reader_u64(r);
+    take_overrides(r, set, rule);
     rule->owner = take_text(r, &set->arena, POLICY_MESSAGE_MAX);
     rule->ticket = take_text(r, &set->arena, POLICY_MESSAGE_MAX);
     rule->message = take_text(r, &set->arena, POLICY_MESSAGE_MAX);
-    rule->n_tests = take_count(r, reader_u8(r), 4);
-    rule->tests = arena_take(&set->arena, rule->n_tests, sizeof(*rule->tests));
-    for (size_t i = 0; i < rule->n_tests; i++)
-        take_test(r, set, &rule->tests[i]);
-    if (effect >= EFFECT__COUNT || rule->order > SET_ORDER_MAX || !is_time(rule->until_s))
+    take_tests(r, set, &rule->tests);
+    take_tests(r, set, &rule->need);
+    if (effect >= EFFECT__COUNT || rule->order > SET_ORDER_MAX ||
+        (rule->from_s != INT64_MIN && !is_time(rule->from_s)) || !is_time(rule->until_s) ||
+        !is_time(rule->expires_s))
         reader_break(r);
     if (!reader_ok(r))
         return;
     rule->effect = (enum effect)effect;
-    if (!in_order(rule))
+    if (!rule_check(rule, NULL))
         reader_break(r);
     set_add_rule(set, rule);
 }

@@ -29,20 +29,33 @@ static void put_test(struct writer *out, const struct test *test)
     }
 }
 
+static void put_tests(struct writer *out, const struct tests *tests)
+{
+    writer_u8(out, (uint8_t)tests->n);
+    for (size_t i = 0; i < tests->n; i++)
+        put_test(out, &tests->at[i]);
+}
+
 void encode_rule(struct writer *out, const struct rule *rule)
 {
     put_text(out, rule->name);
     put_text(out, rule->file);
     writer_u32(out, rule->line);
     writer_u8(out, (uint8_t)rule->effect);
+    writer_u8(out, (uint8_t)((rule->shadow ? ENCODE_SHADOW : 0) |
+                             (rule->overridable ? ENCODE_OVERRIDABLE : 0)));
     writer_u32(out, rule->order);
+    writer_u64(out, (uint64_t)rule->from_s);
     writer_u64(out, (uint64_t)rule->until_s);
+    writer_u64(out, (uint64_t)rule->expires_s);
+    writer_u16(out, (uint16_t)rule->n_overrides);
+    for (size_t i = 0; i < rule->n_overrides; i++)
+        put_text(out, rule->overrides[i]);
     put_text(out, rule->owner);
     put_text(out, rule->ticket);
     put_text(out, rule->message);
-    writer_u8(out, (uint8_t)rule->n_tests);
-    for (size_t i = 0; i < rule->n_tests; i++)
-        put_test(out, &rule->tests[i]);
+    put_tests(out, &rule->tests);
+    put_tests(out, &rule->need);
 }
 
 void encode_services(struct writer *out, const struct policy_set *set)

@@ -9,13 +9,15 @@
  * set     := u32 magic, u16 n, service*, u32 n, network*, u32 n, rule*; each sorted by name
  * service := text, u8 confirmed
  * network := text name, u16 n, {16 octets, u8 bits}*
- * rule    := text name, text file, u32 line, u8 effect, u32 order, u64 until, text owner,
- *            text ticket, text message, u8 n, test*
+ * rule    := text name, text file, u32 line, u8 effect, u8 flags (1 shadow, 2 overridable),
+ *            u32 order, u64 from, u64 until, u64 expires, u16 n, text*, text owner, text ticket,
+ *            text message, u8 n, test*, u8 n, test*
  * test    := u8 fact, u8 negative, u16 n, value*
  * value   := u8 kind, text ("" for any, none, self)
  * text    := u16 length, octets
  */
-enum { ENCODE_MAGIC = 0x4d475031 }; /* "MGP1": changes with the layout */
+enum { ENCODE_SHADOW = 1, ENCODE_OVERRIDABLE = 2 };
+enum { ENCODE_MAGIC = 0x4d475032 }; /* "MGP2": changes with the layout */
 
 void encode_services(struct writer *out, const struct policy_set *set);
 void encode_network(struct writer *out, const struct network_list *list);

@@ -102,7 +102,7 @@ static void say_met(struct words *words, const struct query *query, const struct
         one.n_values = 1;
         one.first_exact = 0;
         one.n_exact = one.values->kind == VALUE_EXACT;
-        if (condition_test(query, &one, EFFECT_ALLOW) == TRUTH_YES)
+        if (condition_test(query, &one, SIDE_HELPS) == TRUTH_YES)
             continue;
         say(words, is_several(query, test) ? "one of " : "");
         say_fact(words, query->request, test->fact);
@@ -143,7 +143,7 @@ static void say_test(struct words *words, const struct query *query, const struc
 
 static bool has_failed(const struct query *query, const struct test *test)
 {
-    enum truth truth = condition_test(query, test, EFFECT_ALLOW);
+    enum truth truth = condition_test(query, test, SIDE_HELPS);
 
     return truth == TRUTH_NO || truth == TRUTH_UNSURE;
 }
@@ -158,15 +158,29 @@ static size_t count_failed(const struct query *query, const struct rule *rule)
     return n;
 }
 
-static void say_until(struct words *words, const struct query *query, const struct rule *rule)
+static void say_time(struct words *words, const struct query *query, const struct rule *rule)
 {
+    bool early = query->request->now_s < rule->from_s;
+    int64_t instant_s = early ? rule->from_s : rule_end_s(rule);
+    const char *field = early ? "from" : rule->until_s == instant_s ? "until" : "expires";
     char time[32];
 
-    text_format_time_ms(rule->until_s * 1000, time);
-    if (query->request->clock_unsure)
-        say(words, "until: the time is unknown");
-    else
-        say(words, "until: the rule ended at %.19sZ", time);
+    if (query->request->clock_unsure) {
+        say(words, "%s: the time is unknown",
+            rule->until_s != INT64_MAX     ? "until"
+            : rule->expires_s != INT64_MAX ? "expires"
+                                           : "from");
+        return;
+    }
+    text_format_time_ms(instant_s * 1000, time);
+    say(words, "%s: the rule %s at %.19sZ", field, early ? "begins" : "ended", time);
+}
+
+static void name_rule(const struct rule *rule, struct policy_miss *ret_miss)
+{
+    (void)snprintf(ret_miss->rule, sizeof(ret_miss->rule), "%s", rule->name);
+    (void)snprintf(ret_miss->file, sizeof(ret_miss->file), "%s", rule->file);
+    ret_miss->line = rule->line;
 }
 
 static void say_miss(const struct query *query, const struct rule *rule, size_t n_failed,
@@ -176,9 +190,7 @@ static void say_miss(const struct query *query, const struct rule *rule, size_t 
     const struct test *test;
     bool first = true;
 
-    (void)snprintf(ret_miss->rule, sizeof(ret_miss->rule), "%s", rule->name);
-    (void)snprintf(ret_miss->file, sizeof(ret_miss->file), "%s", rule->file);
-    ret_miss->line = rule->line;
+    name_rule(rule, ret_miss);
     say(&words, n_failed == 1 ? "failed only on " : "failed on ");
     for (size_t i = 0; (test = rule_test(query, rule, i)); i++) {
         if (!has_failed(query, test))
@@ -189,8 +201,26 @@ static void say_miss(const struct query *query, const struct rule *rule, size_t 
     }
     if (rule_in_time(query, rule) != TRUTH_YES) {
         say(&words, "%s", first ? "" : "; ");
-        say_until(&words, query, rule);
+        say_time(&words, query, rule);
     }
+}
+
+void explain_unmet(const struct query *query, const struct rule *rule,
+                   struct policy_decision *decision)
+{
+    struct policy_miss *miss = &decision->misses[0];
+    struct words words = {.at = miss->detail, .room = sizeof(miss->detail)};
+    const char *before = "requires ";
+
+    name_rule(rule, miss);
+    for (size_t i = 0; i < rule->need.n; i++) {
+        if (condition_test(query, &rule->need.at[i], SIDE_HELPS) == TRUTH_YES)
+            continue;
+        say(&words, "%s", before);
+        say_test(&words, query, &rule->need.at[i]);
+        before = "; ";
+    }
+    decision->n_misses = 1;
 }
 
 struct near {
@@ -206,15 +236,15 @@ static bool is_nearer(const struct near *a, const struct near *b)
 }
 
 /* Keeps the nearest, sorted; the farthest falls off the end. */
-static void keep(struct near nearest[POLICY_MISSES_MAX], size_t *n, struct near one)
+static void keep(struct near nearest[POLICY_MISSES_MAX], size_t *n, size_t room, struct near one)
 {
     size_t at = *n;
 
     while (at > 0 && is_nearer(&one, &nearest[at - 1]))
         at--;
-    if (at == POLICY_MISSES_MAX)
+    if (at == room)
         return;
-    if (*n < POLICY_MISSES_MAX)
+    if (*n < room)
         ++*n;
     memmove(&nearest[at + 1], &nearest[at], (*n - 1 - at) * sizeof(*nearest));
     nearest[at] = one;
@@ -224,7 +254,7 @@ void explain_misses(const struct query *query, const struct rule_lists *const li
                     struct policy_decision *decision)
 {
     struct near nearest[POLICY_MISSES_MAX];
-    size_t n = 0;
+    size_t n = 0, taken = decision->n_misses;
 
     for (size_t i = 0; i < EVALUATE_LISTS; i++) {
         const struct rule_list *list = lists[i] ? &lists[i]->by_effect[EFFECT_ALLOW] : NULL;
@@ -232,11 +262,11 @@ void explain_misses(const struct query *query, const struct rule_lists *const li
         for (size_t k = 0; list && k < list->n; k++) {
             struct near one = {list->at[k], count_failed(query, list->at[k])};
 
-            if (one.n_failed > 0)
-                keep(nearest, &n, one);
+            if (one.n_failed > 0 && !list->at[k]->shadow)
+                keep(nearest, &n, POLICY_MISSES_MAX - taken, one);
         }
     }
     for (size_t i = 0; i < n; i++)
-        say_miss(query, nearest[i].rule, nearest[i].n_failed, &decision->misses[i]);
-    decision->n_misses = n;
+        say_miss(query, nearest[i].rule, nearest[i].n_failed, &decision->misses[taken + i]);
+    decision->n_misses = taken + n;
 }

@@ -81,9 +81,9 @@ static void rank(struct set_finisher *finisher)
 /* True when no test of the rule says anything about services. */
 static bool is_everywhere(const struct rule *rule)
 {
-    for (size_t i = 0; i < rule->n_tests; i++)
-        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
-            rule->tests[i].values[0].kind != VALUE_ANY)
+    for (size_t i = 0; i < rule->tests.n; i++)
+        if (rule->tests.at[i].fact == POLICY_FACT_SERVICES &&
+            rule->tests.at[i].values[0].kind != VALUE_ANY)
             return false;
     return true;
 }
@@ -96,9 +96,9 @@ bool rule_covers(const struct rule *rule, const struct service *service)
     const struct policy_request request = {.facts[POLICY_FACT_SERVICES] = fact};
     const struct query query = {.request = &request};
 
-    for (size_t i = 0; i < rule->n_tests; i++)
-        if (rule->tests[i].fact == POLICY_FACT_SERVICES &&
-            condition_test(&query, &rule->tests[i], rule->effect) != TRUTH_YES)
+    for (size_t i = 0; i < rule->tests.n; i++)
+        if (rule->tests.at[i].fact == POLICY_FACT_SERVICES &&
+            condition_test(&query, &rule->tests.at[i], SIDE_HELPS) != TRUTH_YES)
             return false;
     return true;
 }
@@ -112,6 +112,7 @@ static struct rule_lists *lists_of(struct policy_set *set, uint32_t service)
 static void place(struct set_finisher *finisher, size_t service, uint32_t number)
 {
     const struct rule *rule = finisher->set->rules[number];
+    struct rule_lists *lists = lists_of(finisher->set, (uint32_t)service);
 
     if (finisher->n_places == finisher->room) {
         finisher->room = finisher->room ? 2 * finisher->room : 1024;
@@ -121,14 +122,16 @@ static void place(struct set_finisher *finisher, size_t service, uint32_t number
             abort();
     }
     finisher->places[finisher->n_places++] = (struct place){(uint32_t)service, number};
-    lists_of(finisher->set, (uint32_t)service)->by_effect[rule->effect].n++;
+    lists->by_effect[rule->effect].n++;
+    lists->n_instants +=
+        (rule->from_s != INT64_MIN) + (rule->until_s != INT64_MAX) + (rule->expires_s != INT64_MAX);
 }
 
 /* The test that names all services that the rule can cover; NULL: it has none of the kind. */
 static const struct test *naming_test(const struct rule *rule)
 {
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        const struct test *test = &rule->tests[i];
+    for (size_t i = 0; i < rule->tests.n; i++) {
+        const struct test *test = &rule->tests.at[i];
 
         if (test->fact == POLICY_FACT_SERVICES && !test->negative &&
             test->n_exact == test->n_values)
@@ -176,19 +179,42 @@ static void take_room(struct policy_set *set)
             list->at = arena_take(&set->arena, list->n, sizeof(struct rule *));
             list->n = 0;
         }
+    for (uint32_t service = 0; service <= set->n_services; service++) {
+        struct rule_lists *lists = lists_of(set, service);
+
+        lists->instants = arena_take(&set->arena, lists->n_instants, sizeof(*lists->instants));
+        lists->n_instants = 0;
+    }
 }
 
-static uint32_t facts_of(const struct rule *rule)
+static policy_facts facts_of(const struct tests *tests)
 {
-    uint32_t facts = 0;
+    policy_facts facts = 0;
 
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        facts |= 1u << rule->tests[i].fact;
-        for (size_t k = 0; k < rule->tests[i].n_values; k++)
-            if (rule->tests[i].values[k].kind == VALUE_SELF)
-                facts |= 1u << POLICY_FACT_USERS;
+    for (size_t i = 0; i < tests->n; i++) {
+        facts |= POLICY_FACT_BIT(tests->at[i].fact);
+        for (size_t k = 0; k < tests->at[i].n_values; k++)
+            if (tests->at[i].values[k].kind == VALUE_SELF)
+                facts |= POLICY_FACT_BIT(POLICY_FACT_USERS);
     }
     return facts;
+}
+
+static void note_instant(struct rule_lists *lists, int64_t instant_s)
+{
+    if (instant_s != INT64_MIN && instant_s != INT64_MAX)
+        lists->instants[lists->n_instants++] = instant_s;
+}
+
+/* What evaluation asks about all rules of the lists together. */
+static void note_rule(struct rule_lists *lists, const struct rule *rule)
+{
+    lists->tested |= facts_of(&rule->tests) | facts_of(&rule->need);
+    lists->has_shadow |= rule->shadow;
+    lists->has_overrides |= rule->n_overrides > 0;
+    note_instant(lists, rule->from_s);
+    note_instant(lists, rule->until_s);
+    note_instant(lists, rule->expires_s);
 }
 
 static void fill(struct set_finisher *finisher, size_t n)
@@ -200,8 +226,17 @@ static void fill(struct set_finisher *finisher, size_t n)
         struct rule_list *list = &lists->by_effect[rule->effect];
 
         list->at[list->n++] = rule;
-        lists->tested |= facts_of(rule);
+        note_rule(lists, rule);
     }
+}
+
+static int compare_instants(const void *a, const void *b)
+{
+    int64_t left, right;
+
+    memcpy(&left, a, sizeof(left));
+    memcpy(&right, b, sizeof(right));
+    return left < right ? -1 : left > right;
 }
 
 /* One service at a time, then more of them as long as they are small. */
@@ -212,6 +247,8 @@ static void index_lists(struct set_finisher *finisher, size_t n)
     while (finisher->next <= finisher->set->n_services && done <= n) {
         struct rule_lists *lists = lists_of(finisher->set, (uint32_t)finisher->next++);
 
+        if (lists->n_instants > 0)
+            qsort(lists->instants, lists->n_instants, sizeof(*lists->instants), compare_instants);
         for (size_t e = 0; e < EFFECT__COUNT; e++) {
             rule_index_make(&finisher->set->arena, &lists->by_effect[e]);
             done += lists->by_effect[e].n;

@@ -19,7 +19,7 @@ struct rule_index {
     uint32_t *places; /* the runs of all slots, one behind the other */
     uint32_t *always;
     size_t n_always;
-    uint32_t facts; /* bit per fact that rules are filed under */
+    policy_facts facts; /* that rules are filed under */
 };
 
 /* Facts worth filing under, the most telling first: what few people share. */
@@ -39,8 +39,8 @@ static uint32_t hash_of(enum policy_fact_id fact, const char *name)
 static const struct test *key_of(const struct rule *rule)
 {
     for (size_t f = 0; f < ARRAY_LEN(filed); f++)
-        for (size_t i = 0; i < rule->n_tests; i++) {
-            const struct test *test = &rule->tests[i];
+        for (size_t i = 0; i < rule->tests.n; i++) {
+            const struct test *test = &rule->tests.at[i];
 
             if (test->fact == filed[f] && !test->negative && test->n_exact == test->n_values)
                 return test;
@@ -72,7 +72,7 @@ static void count(struct rule_index *index, const struct rule_list *list)
             index->n_always++;
             continue;
         }
-        index->facts |= 1u << test->fact;
+        index->facts |= POLICY_FACT_BIT(test->fact);
         for (size_t v = 0; v < test->n_values; v++) {
             struct index_slot *slot = slot_of(index, test->fact, test->values[v].text);
 
@@ -141,7 +141,7 @@ void rule_index_make(struct arena *arena, struct rule_list *list)
 
 bool rule_index_has(const struct rule_index *index, enum policy_fact_id fact)
 {
-    return index->facts & 1u << fact;
+    return index->facts & POLICY_FACT_BIT(fact);
 }
 
 bool rule_index_serves(const struct rule_index *index, const struct query *query)

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "policy/conditions.h"
 #include "policy/source.h"
+#include "policy/suggest.h"
 
 #include <stdio.h>
 
@@ -24,78 +25,6 @@ struct loader {
     struct named *named;
     size_t n_named, room_named;
 };
-
-/* Attributes of a rule */
-
-static bool read_effect(struct rule *rule, struct arena *arena, struct bytes text,
-                        struct error *err)
-{
-    static const char *const words[EFFECT__COUNT] = {"allow", "deny"};
-
-    (void)arena;
-    for (size_t i = 0; i < EFFECT__COUNT; i++) {
-        if (!bytes_equal(text, bytes_of(words[i])))
-            continue;
-        rule->effect = (enum effect)i;
-        return true;
-    }
-    return err_set(err, REASON_POLICY_VALUE, "effect is \"allow\" or \"deny\", not \"%.*s\"",
-                   (int)text.len, (const char *)text.at);
-}
-
-static bool read_order(struct rule *rule, struct arena *arena, struct bytes text, struct error *err)
-{
-    uint64_t order;
-
-    (void)arena;
-    if (!text_u64(text, &order) || order > SET_ORDER_MAX)
-        return err_set(err, REASON_POLICY_VALUE, "order is a number up to %d, not \"%.*s\"",
-                       SET_ORDER_MAX, (int)text.len, (const char *)text.at);
-    rule->order = (uint32_t)order;
-    return true;
-}
-
-static bool read_until(struct rule *rule, struct arena *arena, struct bytes text, struct error *err)
-{
-    (void)arena;
-    if (!text_time_s(text, &rule->until_s) || rule->until_s < 0)
-        return err_set(err, REASON_POLICY_VALUE,
-                       "until is \"2027-03-31\" or \"2027-03-31T18:00:00Z\", not \"%.*s\"",
-                       (int)text.len, (const char *)text.at);
-    return true;
-}
-
-static bool read_text(const char **out, struct arena *arena, struct bytes text, struct error *err)
-{
-    if (text.len > POLICY_MESSAGE_MAX)
-        return err_set(err, REASON_POLICY_VALUE, "the text has %zu octets; %d are possible",
-                       text.len, POLICY_MESSAGE_MAX);
-    *out = arena_text(arena, text);
-    return true;
-}
-
-static bool read_owner(struct rule *rule, struct arena *arena, struct bytes text, struct error *err)
-{
-    return read_text(&rule->owner, arena, text, err);
-}
-
-static bool read_ticket(struct rule *rule, struct arena *arena, struct bytes text,
-                        struct error *err)
-{
-    return read_text(&rule->ticket, arena, text, err);
-}
-
-static bool read_message(struct rule *rule, struct arena *arena, struct bytes text,
-                         struct error *err)
-{
-    return read_text(&rule->message, arena, text, err);
-}
-
-const struct attribute rule_attributes[] = {
-    {"effect", read_effect}, {"order", read_order},   {"until", read_until},
-    {"owner", read_owner},   {"ticket", read_ticket}, {"message", read_message},
-};
-const size_t n_rule_attributes = ARRAY_LEN(rule_attributes);
 
 /* Names that may be defined once over all files */
 
@@ -247,15 +176,15 @@ static void compile_test(struct loader *loader, const struct source *source, siz
 
 /* On a service that nobody confirms, a test on login_as would stay open for ever. */
 static void check_confirmed(struct loader *loader, const struct source *source, size_t section,
-                            const struct rule *rule)
+                            const struct rule *rule, const struct tests *tests)
 {
     const struct policy_set *set = loader->scope.set;
     struct error err;
 
-    for (size_t i = 0; i < rule->n_tests; i++) {
-        const char *name = condition_field(&rule->tests[i]);
+    for (size_t i = 0; i < tests->n; i++) {
+        const char *name = condition_field(&tests->at[i]);
 
-        if (rule->tests[i].fact != POLICY_FACT_LOGIN_AS)
+        if (tests->at[i].fact != POLICY_FACT_LOGIN_AS)
             continue;
         for (size_t s = 0; s < set->n_services; s++) {
             if (set->services[s].confirmed || !rule_covers(rule, &set->services[s]))
@@ -269,33 +198,106 @@ static void check_confirmed(struct loader *loader, const struct source *source, 
     }
 }
 
+/* The tests that stand in a section: a rule, or `for` or `need` within it; 0: none. */
 static void compile_tests(struct loader *loader, const struct source *source, size_t section,
-                          struct rule *rule)
+                          struct tests *ret_tests)
 {
-    size_t before = loader->problems.found;
-    bool mentioned = false;
-    struct error err;
+    struct test tests[2 * POLICY_FACT__COUNT];
+    size_t n_tests = 0;
 
-    rule->tests =
-        arena_take(&loader->scope.set->arena, 2 * POLICY_FACT__COUNT, sizeof(*rule->tests));
-    for (size_t i = 0; i < 2 * POLICY_FACT__COUNT; i++) {
-        struct test test = {.fact = (enum policy_fact_id)(i / 2), .negative = i % 2};
-        size_t n, field = source_field(source, section, condition_field(&test), &n);
+    for (size_t i = 0; section && i < ARRAY_LEN(tests); i++) {
+        struct test *test = &tests[n_tests];
+        size_t n, field;
 
-        mentioned |= source_mentions(source, section, condition_field(&test));
+        *test = (struct test){.fact = (enum policy_fact_id)(i / 2), .negative = i % 2};
+        field = source_field(source, section, condition_field(test), &n);
         if (!field)
             continue;
-        compile_test(loader, source, field, n, &test);
-        rule->tests[rule->n_tests++] = test;
+        compile_test(loader, source, field, n, test);
+        n_tests++;
     }
+    ret_tests->at = arena_take(&loader->scope.set->arena, n_tests, sizeof(*ret_tests->at));
+    ret_tests->n = n_tests;
+    if (n_tests > 0)
+        memcpy(ret_tests->at, tests, n_tests * sizeof(*tests));
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void compile_overrides(struct loader *loader, const struct source *source, size_t section,
+                              struct rule *rule)
+{
+    size_t n, field = source_field(source, section, "overrides", &n);
+    struct error err;
+
+    if (n > SET_OVERRIDES_MAX) {
+        (void)err_set(&err, REASON_POLICY_VALUE, "overrides has %zu values; %d are possible", n,
+                      SET_OVERRIDES_MAX);
+        source_blame(source, field, &err);
+        return;
+    }
+    rule->overrides = arena_take(&loader->scope.set->arena, n, sizeof(*rule->overrides));
+    for (size_t i = 0; i < n; i++)
+        rule->overrides[i] = arena_text(&loader->scope.set->arena, source_value(source, field, i));
+    rule->n_overrides = n;
+    if (n > 0)
+        qsort(rule->overrides, n, sizeof(*rule->overrides), compare_texts);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(rule->overrides[i - 1], rule->overrides[i]) != 0)
+            continue;
+        (void)err_set(&err, REASON_POLICY_VALUE, "\"%s\" is listed twice", rule->overrides[i]);
+        source_blame(source, field, &err);
+    }
+}
+
+/* A require tests in its two sections, the others in the rule itself. */
+static void compile_parts(struct loader *loader, const struct source *source, size_t section,
+                          struct rule *rule)
+{
+    size_t whom = source_part(source, section, "for"), need = source_part(source, section, "need");
+    bool require = rule->effect == EFFECT_REQUIRE;
+    size_t before = loader->problems.found;
+    struct tests outside;
+    struct error err;
+
+    compile_tests(loader, source, section, &outside);
+    compile_tests(loader, source, whom, &rule->tests);
+    compile_tests(loader, source, need, &rule->need);
     if (before != loader->problems.found)
         return;
-    (void)err_set(&err, REASON_POLICY_VALUE,
-                  "rule \"%s\" tests nothing: write users = {\"any\"} if that is meant",
-                  rule->name);
-    if (!mentioned)
+    if (require && outside.n > 0) {
+        (void)err_set(&err, REASON_POLICY_VALUE, "a require rule tests in for { } and need { }: %s",
+                      condition_field(&outside.at[0]));
         source_blame(source, section, &err);
-    check_confirmed(loader, source, section, rule);
+    }
+    if (!require && whom) {
+        (void)err_set(&err, REASON_POLICY_VALUE, "for { } is for effect = \"require\"");
+        source_blame(source, whom, &err);
+    }
+    if (!require)
+        rule->tests = outside;
+    check_confirmed(loader, source, require ? whom : section, rule, &rule->tests);
+    check_confirmed(loader, source, need, rule, &rule->need);
+}
+
+/* Whether a test is written without values, which the pre-scan has reported. */
+static bool mentions_empty(const struct source *source, size_t section)
+{
+    size_t n;
+
+    for (size_t i = 0; i < POLICY_FACT__COUNT; i++) {
+        const struct condition *row = condition_of((enum policy_fact_id)i);
+
+        if ((source_mentions(source, section, row->name) &&
+             !source_field(source, section, row->name, &n)) ||
+            (source_mentions(source, section, row->not_name) &&
+             !source_field(source, section, row->not_name, &n)))
+            return true;
+    }
+    return false;
 }
 
 static void compile_rules(struct loader *loader, const struct source *source)
@@ -305,19 +307,79 @@ static void compile_rules(struct loader *loader, const struct source *source)
     for (size_t item = source_next(source, "rule", 0); item;
          item = source_next(source, "rule", item)) {
         struct rule *rule = arena_take(&set->arena, 1, sizeof(*rule));
+        size_t before = loader->problems.found;
+        struct error err;
 
         *rule = (struct rule){.name = arena_text(&set->arena, source_title(source, item)),
                               .file = arena_text(&set->arena, bytes_of(source->text->name)),
                               .line = prescan_line(source->scan, item),
                               .order = SET_ORDER_DEFAULT,
+                              .from_s = INT64_MIN,
                               .until_s = INT64_MAX,
+                              .expires_s = INT64_MAX,
                               .owner = "",
                               .ticket = "",
                               .message = ""};
         remember(loader, source, "rule", rule->name, rule->line);
         compile_attributes(loader, source, item, rule);
-        compile_tests(loader, source, item, rule);
+        compile_overrides(loader, source, item, rule);
+        compile_parts(loader, source, item, rule);
+        if (loader->problems.found == before && !mentions_empty(source, item) &&
+            !rule_check(rule, &err))
+            source_blame(source, item, &err);
         set_add_rule(set, rule);
+    }
+}
+
+static const struct rule *find_rule(const struct policy_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->n_rules; i++)
+        if (strcmp(set->rules[i]->name, name) == 0)
+            return set->rules[i];
+    return NULL;
+}
+
+static const char *suggest_rule(const struct policy_set *set, const char *wrong)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < set->n_rules; i++) {
+        const char *const pair[] = {best, set->rules[i]->name};
+
+        best = best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
+    }
+    return best;
+}
+
+/* That what a rule overrides is there and may be overridden. Rules of other files count. */
+static void check_override(struct loader *loader, const struct source *source, size_t field,
+                           size_t i)
+{
+    struct bytes text = source_value(source, field, i);
+    const char *name = (const char *)text.at;
+    const struct rule *rule = find_rule(loader->scope.set, name);
+    const char *meant = rule ? NULL : suggest_rule(loader->scope.set, name);
+    struct error err;
+
+    if (rule && rule->overridable)
+        return;
+    if (rule)
+        (void)err_set(&err, REASON_POLICY_REFERENCE,
+                      "rule \"%s\" does not say overridable = true: nothing passes it", name);
+    else
+        (void)err_set(&err, REASON_POLICY_REFERENCE, "no rule is called \"%s\"%s%s%s", name,
+                      meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+    source_blame_value(source, field, i, &err);
+}
+
+static void check_overrides(struct loader *loader, const struct source *source)
+{
+    for (size_t item = source_next(source, "rule", 0); item;
+         item = source_next(source, "rule", item)) {
+        size_t n, field = source_field(source, item, "overrides", &n);
+
+        for (size_t i = 0; i < n && i < SET_OVERRIDES_MAX; i++)
+            check_override(loader, source, field, i);
     }
 }
 
@@ -331,6 +393,8 @@ static void compile(struct loader *loader)
     set_sort_networks(loader->scope.set);
     for (size_t i = 0; i < loader->n_sources; i++)
         compile_rules(loader, &loader->sources[i]);
+    for (size_t i = 0; i < loader->n_sources; i++)
+        check_overrides(loader, &loader->sources[i]);
     check_repeated(loader);
 }
 

@@ -29,6 +29,9 @@ enum policy_fact_id {
     POLICY_FACT__COUNT
 };
 
+typedef uint64_t policy_facts; /* one bit per policy_fact_id */
+#define POLICY_FACT_BIT(id) ((policy_facts)1 << (id))
+
 /* UNKNOWN is 0: what nobody filled in is unknown, and unknown never helps (policy.md, Semantics).
  */
 enum policy_fact_state { POLICY_UNKNOWN = 0, POLICY_ABSENT, POLICY_PRESENT, POLICY_LATER };
@@ -45,7 +48,7 @@ struct policy_request {
     struct policy_fact facts[POLICY_FACT__COUNT];
     struct address source; /* value of POLICY_FACT_NETWORKS */
     int64_t now_s;         /* the one time of this evaluation, seconds since 1970 */
-    bool clock_unsure;     /* the clock has stepped back: every `until` is UNKNOWN */
+    bool clock_unsure;     /* the clock has stepped back: every test of time is UNKNOWN */
     bool brief;            /* a denial need not name the nearest misses: that looks at all rules */
 };
 
@@ -64,13 +67,18 @@ struct policy_miss {
 
 struct policy_decision {
     enum policy_verdict verdict;
-    enum reason reason; /* OK, DEFAULT_DENY, RULE_DENY, LIMIT, POLICY_MISSING (an empty set) */
-    /* The rule that decided: the allow used, or the deny that blocked; empty for the default. */
+    enum reason reason; /* OK, DEFAULT_DENY, RULE_DENY, REQUIREMENT_UNMET, LIMIT, POLICY_MISSING (an
+                           empty set) */
+    /* The rule that decided: the allow used, or the one that blocked; empty for the default. */
     char rule[POLICY_NAME_MAX + 1];
     char file[POLICY_NAME_MAX + 1];
     uint32_t line;
     int64_t valid_until_s; /* judge again then; INT64_MAX: nothing in the policy ends it */
-    uint32_t tested;       /* bit per policy_fact_id: facts that some rule of this service tested */
+    policy_facts tested;   /* facts that some rule of this service tests */
+    /* What the verdict would be if shadow rules were enforced; where that is another one, the rule
+     * that would decide. */
+    enum policy_verdict shadow_verdict;
+    char shadow_rule[POLICY_NAME_MAX + 1];
     size_t n_misses;
     struct policy_miss misses[POLICY_MISSES_MAX]; /* nearest first; only for denials */
     char message[POLICY_MESSAGE_MAX + 1]; /* of the rule that decided: may be shown to the client */
@@ -140,8 +148,8 @@ struct policy_decoder *policy_decoder_free(struct policy_decoder *decoder); /* a
 void policy_evaluate(const struct policy_set *set, const struct policy_request *request,
                      struct policy_decision *ret_decision);
 
-/* Bit per policy_fact_id: what the rules for this service test, whoever asks. set may be NULL. */
-uint32_t policy_tested(const struct policy_set *set, const char *service);
+/* What the rules for this service test, whoever asks. set may be NULL. */
+policy_facts policy_tested(const struct policy_set *set, const char *service);
 
 /* Name of a fact as written in rules: "groups". Static. */
 const char *policy_fact_name(enum policy_fact_id id);

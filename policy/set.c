@@ -141,22 +141,55 @@ int rule_rank(const struct rule *a, const struct rule *b)
     return strcmp(a->name, b->name);
 }
 
+bool rule_check(const struct rule *rule, struct error *err)
+{
+    bool require = rule->effect == EFFECT_REQUIRE;
+
+    if (!require && rule->need.n > 0)
+        return err_set(err, REASON_POLICY_VALUE, "need { } is for effect = \"require\"");
+    if (require && rule->need.n == 0)
+        return err_set(err, REASON_POLICY_VALUE,
+                       "a require rule says in need { } what it requires");
+    if (!require && rule->tests.n == 0)
+        return err_set(err, REASON_POLICY_VALUE,
+                       "rule \"%s\" tests nothing: write users = {\"any\"} if that is meant",
+                       rule->name);
+    if (rule->overridable && rule->effect == EFFECT_ALLOW)
+        return err_set(
+            err, REASON_POLICY_VALUE,
+            "overridable is for rules that deny or require; an allow rule blocks nobody");
+    if (rule->n_overrides > 0 && rule->effect != EFFECT_ALLOW)
+        return err_set(err, REASON_POLICY_VALUE, "overrides is for allow rules");
+    if (rule->from_s >= rule->until_s)
+        return err_set(err, REASON_POLICY_VALUE, "from is not before until");
+    return true;
+}
+
+static void tell_uses(const struct rule *rule, const struct test *test,
+                      void (*each)(void *context, const struct policy_use *use), void *context)
+{
+    for (size_t i = 0; i < test->n_values; i++) {
+        const struct value *value = &test->values[i];
+        const struct policy_use use = {.rule = rule->name,
+                                       .file = rule->file,
+                                       .line = rule->line,
+                                       .name = value->kind == VALUE_EXACT ? value->text : NULL};
+
+        each(context, &use);
+    }
+}
+
 void policy_each_use(const struct policy_set *set, enum policy_fact_id fact,
                      void (*each)(void *context, const struct policy_use *use), void *context)
 {
     for (size_t i = 0; i < set->n_rules; i++) {
         const struct rule *rule = set->rules[i];
 
-        for (size_t k = 0; k < rule->n_tests; k++)
-            for (size_t m = 0; rule->tests[k].fact == fact && m < rule->tests[k].n_values; m++) {
-                const struct value *value = &rule->tests[k].values[m];
-                const struct policy_use use = {.rule = rule->name,
-                                               .file = rule->file,
-                                               .line = rule->line,
-                                               .name =
-                                                   value->kind == VALUE_EXACT ? value->text : NULL};
-
-                each(context, &use);
-            }
+        for (size_t k = 0; k < rule->tests.n; k++)
+            if (rule->tests.at[k].fact == fact)
+                tell_uses(rule, &rule->tests.at[k], each, context);
+        for (size_t k = 0; k < rule->need.n; k++)
+            if (rule->need.at[k].fact == fact)
+                tell_uses(rule, &rule->need.at[k], each, context);
     }
 }

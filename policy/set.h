@@ -6,12 +6,14 @@
 #include "policy/arena.h"
 #include "policy/policy.h"
 
-enum effect { EFFECT_ALLOW, EFFECT_DENY, EFFECT__COUNT };
+/* deny and require block; what they block, an allow rule passes only by naming them. */
+enum effect { EFFECT_ALLOW, EFFECT_DENY, EFFECT_REQUIRE, EFFECT__COUNT };
 
 enum {
     SET_VALUES_MAX = 4096,   /* values of one list: our choice, far above what people write */
     SET_ORDER_MAX = 1000000, /* rule option order */
     SET_ORDER_DEFAULT = 100,
+    SET_OVERRIDES_MAX = 256, /* rules that one rule overrides */
 };
 
 /* What a value of a condition says; the order is the order within a test. */
@@ -49,15 +51,25 @@ struct test {
     size_t first_exact, n_exact;
 };
 
+struct tests {
+    struct test *at; /* in order of fact, X before not_X */
+    size_t n;
+};
+
 struct rule {
     const char *name, *file;
     uint32_t line;
     enum effect effect;
+    bool shadow;      /* judged and reported, never enforced */
+    bool overridable; /* of what blocks: an allow rule may override it */
     uint32_t order;
-    int64_t until_s;                      /* INT64_MAX: no end */
+    int64_t from_s;             /* INT64_MIN: since ever */
+    int64_t until_s, expires_s; /* INT64_MAX: no end */
+    const char **overrides;     /* names of rules, sorted */
+    size_t n_overrides;
     const char *owner, *ticket, *message; /* "" when left out */
-    struct test *tests;                   /* in order of fact, X before not_X */
-    size_t n_tests;
+    struct tests tests;                   /* of a require: whom it is for; may be none */
+    struct tests need;                    /* of a require alone */
 };
 
 struct rule_index;
@@ -71,7 +83,10 @@ struct rule_list {
 
 struct rule_lists {
     struct rule_list by_effect[EFFECT__COUNT];
-    uint32_t tested; /* bit per fact */
+    policy_facts tested;
+    bool has_shadow, has_overrides;
+    int64_t *instants; /* when some rule begins or ends, ascending */
+    size_t n_instants;
 };
 
 struct service {
@@ -113,5 +128,7 @@ struct set_finisher *set_finisher_free(struct set_finisher *finisher); /* accept
 bool rule_covers(const struct rule *rule, const struct service *service);
 /* Which of two rules comes first: lowest order, then latest end, then name. */
 int rule_rank(const struct rule *a, const struct rule *b);
+/* What holds between the parts of a rule; used by load and decode. */
+bool rule_check(const struct rule *rule, struct error *err) MUST_CHECK;
 /* Same order as the values of a finished test. */
 int value_compare(const void *a, const void *b);

@@ -11,15 +11,29 @@
 
 #include <confuse.h>
 
-enum { FIELDS_MAX = 2 * POLICY_FACT__COUNT + 16 }; /* conditions, their opposites, attributes */
+enum { FIELDS_MAX = 2 * POLICY_FACT__COUNT + 32 }; /* conditions, their opposites, attributes */
 
 static const char *const section_names[] = {"network", "rule"};
+static const char *const part_names[] = {"for", "need"}; /* sections within a rule */
 static const char *const network_fields[] = {"cidr"};
 
 struct fields {
     const char *at[FIELDS_MAX];
     size_t n;
 };
+
+static bool is_in(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_part(const char *section)
+{
+    return is_in(section, part_names, ARRAY_LEN(part_names));
+}
 
 static struct fields fields_of(const char *section)
 {
@@ -34,17 +48,12 @@ static struct fields fields_of(const char *section)
         fields.at[fields.n++] = condition_of((enum policy_fact_id)i)->name;
         fields.at[fields.n++] = condition_of((enum policy_fact_id)i)->not_name;
     }
+    if (is_part(section))
+        return fields;
     for (size_t i = 0; i < n_rule_attributes; i++)
         fields.at[fields.n++] = rule_attributes[i].name;
+    fields.at[fields.n++] = "overrides";
     return fields;
-}
-
-static bool is_in(const char *name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
 }
 
 static void unknown_name(const struct source *source, const struct prescan_item *item,
@@ -87,7 +96,10 @@ static void check_field(const struct source *source, const struct prescan_item *
                         const struct prescan_item *item)
 {
     struct fields fields = fields_of(section->name);
+    bool rule = strcmp(section->name, "rule") == 0;
 
+    if (item->is_section && rule && is_part(item->name) && !item->title)
+        return;
     if (item->is_section)
         problems_say(source->problems, source->file, item->line, REASON_POLICY_SYNTAX,
                      "a %s holds no section \"%s\"", section->name, item->name);
@@ -112,9 +124,11 @@ static void check_names(const struct source *source)
             if (item->is_section && ++n_sections == POLICY_RULES_PER_FILE + 1)
                 problems_say(source->problems, source->file, item->line, REASON_POLICY_VALUE,
                              "more than %d sections: use several files", POLICY_RULES_PER_FILE);
-        } else if (parent->parent == PRESCAN_FILE &&
-                   is_in(parent->name, section_names, ARRAY_LEN(section_names)))
+        } else if (parent->parent == PRESCAN_FILE
+                       ? is_in(parent->name, section_names, ARRAY_LEN(section_names))
+                       : is_part(parent->name)) {
             check_field(source, parent, item);
+        }
     }
 }
 
@@ -126,13 +140,14 @@ static void silence(cfg_t *cfg, const char *fmt, va_list args)
     (void)args;
 }
 
-static void make_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
+static size_t make_options(cfg_opt_t options[FIELDS_MAX + 1], const char *section)
 {
     struct fields fields = fields_of(section);
 
     for (size_t i = 0; i < fields.n; i++)
         options[i] = (cfg_opt_t)CFG_STR_LIST(fields.at[i], NULL, CFGF_NODEFAULT);
     options[fields.n] = (cfg_opt_t)CFG_END();
+    return fields.n;
 }
 
 static bool same_values(const struct source *source, cfg_t *section, const char *name, size_t item)
@@ -149,9 +164,10 @@ static bool same_values(const struct source *source, cfg_t *section, const char 
     return true;
 }
 
-static void compare_section(const struct source *source, const char *name, cfg_t *section)
+/* item: what the pre-scan has for the section. */
+static void compare_fields(const struct source *source, const char *name, cfg_t *section,
+                           size_t item)
 {
-    size_t item = prescan_find(source->scan, PRESCAN_FILE, name, cfg_title(section));
     struct fields fields = fields_of(name);
 
     for (size_t i = 0; i < fields.n; i++) {
@@ -161,6 +177,26 @@ static void compare_section(const struct source *source, const char *name, cfg_t
             problems_say(source->problems, source->file, prescan_line(source->scan, item),
                          REASON_POLICY_SYNTAX, "libconfuse reads %s in another way", fields.at[i]);
     }
+}
+
+static void compare_part(const struct source *source, const char *name, cfg_t *rule, size_t item)
+{
+    size_t part = prescan_find(source->scan, item, name, NULL);
+
+    if (cfg_size(rule, name) != (part ? 1 : 0))
+        problems_say(source->problems, source->file, prescan_line(source->scan, item),
+                     REASON_POLICY_SYNTAX, "libconfuse reads %s in another way", name);
+    else if (part)
+        compare_fields(source, name, cfg_getnsec(rule, name, 0), part);
+}
+
+static void compare_section(const struct source *source, const char *name, cfg_t *section)
+{
+    size_t item = prescan_find(source->scan, PRESCAN_FILE, name, cfg_title(section));
+
+    compare_fields(source, name, section, item);
+    for (size_t i = 0; strcmp(name, "rule") == 0 && i < ARRAY_LEN(part_names); i++)
+        compare_part(source, part_names[i], section, item);
 }
 
 static size_t count_sections(const struct source *source, const char *name)
@@ -189,16 +225,22 @@ static void compare(const struct source *source, cfg_t *cfg)
 /* Of a file that has no error so far. */
 static void check_second(const struct source *source)
 {
-    cfg_opt_t network_options[FIELDS_MAX + 1], options[FIELDS_MAX + 1];
+    cfg_opt_t network_options[FIELDS_MAX + 1], part_options[FIELDS_MAX + 1];
+    cfg_opt_t options[FIELDS_MAX + ARRAY_LEN(part_names) + 1];
     cfg_opt_t sections[] = {
         CFG_SEC("network", network_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
         CFG_SEC("rule", options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
         CFG_END(),
     };
+    size_t n;
     cfg_t *cfg;
 
-    make_options(network_options, "network");
-    make_options(options, "rule");
+    (void)make_options(network_options, "network");
+    n = make_options(options, "rule");
+    (void)make_options(part_options, part_names[0]);
+    for (size_t i = 0; i < ARRAY_LEN(part_names); i++)
+        options[n++] = (cfg_opt_t)CFG_SEC(part_names[i], part_options, CFGF_MULTI);
+    options[n] = (cfg_opt_t)CFG_END();
     cfg = cfg_init(sections, CFGF_NONE);
     if (!cfg)
         abort();
@@ -272,6 +314,13 @@ size_t source_next(const struct source *source, const char *name, size_t item)
 struct bytes source_title(const struct source *source, size_t section)
 {
     return bytes_of(prescan_item(source->scan, section)->title);
+}
+
+size_t source_part(const struct source *source, size_t section, const char *name)
+{
+    size_t part = prescan_find(source->scan, section, name, NULL);
+
+    return part && prescan_item(source->scan, part)->is_section ? part : 0;
 }
 
 size_t source_field(const struct source *source, size_t section, const char *name,

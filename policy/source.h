@@ -41,6 +41,8 @@ size_t source_field(const struct source *source, size_t section, const char *nam
                     size_t *ret_n_values);
 /* Whether the field is written at all, be it without values (the pre-scan has reported those). */
 bool source_mentions(const struct source *source, size_t section, const char *name);
+/* The section of this name within a rule; 0 when there is none. */
+size_t source_part(const struct source *source, size_t section, const char *name);
 struct bytes source_value(const struct source *source, size_t field, size_t i);
 /* Adds a problem at a value, or at the item itself. */
 void source_blame(const struct source *source, size_t item, const struct error *err);

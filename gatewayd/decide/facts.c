@@ -169,7 +169,7 @@ void facts_json(const struct decide *decide, struct writer *out)
 
     writer_text(out, "[");
     for (size_t id = 0; id < POLICY_FACT__COUNT; id++) {
-        if (!(decide->decision.tested & 1u << id))
+        if (!(decide->decision.tested & POLICY_FACT_BIT(id)))
             continue;
         writer_text(out, first ? "" : ",");
         fact_json(&decide->request, (enum policy_fact_id)id, out);

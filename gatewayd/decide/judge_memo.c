@@ -51,9 +51,10 @@ struct judge_memo {
 };
 
 /* Facts whose values follow from decision_key; NETWORKS is looked up apart. */
-static const uint32_t covered = 1u << POLICY_FACT_USERS | 1u << POLICY_FACT_GROUPS |
-                                1u << POLICY_FACT_SERVICES | 1u << POLICY_FACT_CA |
-                                1u << POLICY_FACT_LOGIN_AS | 1u << POLICY_FACT_NETWORKS;
+static const policy_facts covered =
+    POLICY_FACT_BIT(POLICY_FACT_USERS) | POLICY_FACT_BIT(POLICY_FACT_GROUPS) |
+    POLICY_FACT_BIT(POLICY_FACT_SERVICES) | POLICY_FACT_BIT(POLICY_FACT_CA) |
+    POLICY_FACT_BIT(POLICY_FACT_LOGIN_AS) | POLICY_FACT_BIT(POLICY_FACT_NETWORKS);
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -150,7 +151,7 @@ static struct decision_slot *find_decision(struct judge_memo *memo, const struct
     ret_key->by_name = session->by_name;
     ret_key->confirmed = confirmed;
     ret_key->login = session->login;
-    if (policy_tested(decide->policy, service) & 1u << POLICY_FACT_NETWORKS) {
+    if (policy_tested(decide->policy, service) & POLICY_FACT_BIT(POLICY_FACT_NETWORKS)) {
         memcpy(ret_key->source, session->open.source.octets, sizeof(ret_key->source));
         ret_key->source_known = session->open.source.known;
     }
@@ -214,7 +215,8 @@ const struct memo_decision *judge_memo_decision(struct judge_memo *memo,
 }
 
 void judge_memo_keep_decision(struct judge_memo *memo, const struct session *session,
-                              bool confirmed, const struct memo_decision *decision, uint32_t tested)
+                              bool confirmed, const struct memo_decision *decision,
+                              policy_facts tested)
 {
     struct decision_slot *slot;
     struct decision_key key;

@@ -50,7 +50,7 @@ void judge_memo_keep_who(struct judge_memo *memo, const struct session *session,
  */
 void judge_memo_keep_decision(struct judge_memo *memo, const struct session *session,
                               bool confirmed, const struct memo_decision *decision,
-                              uint32_t tested);
+                              policy_facts tested);
 
 /* facts.c: the directory, the mappings or the host's own names have changed. */
 void decide_who_changed(struct decide *decide);

@@ -186,7 +186,7 @@ static void set_groups(struct draft *draft, const struct session *session)
     struct audit_texts *texts = &draft->record.groups;
 
     if (!session->account || session->decide->judged != session ||
-        !(session->decide->decision.tested & 1u << POLICY_FACT_GROUPS))
+        !(session->decide->decision.tested & POLICY_FACT_BIT(POLICY_FACT_GROUPS)))
         return;
     for (size_t i = 0; i < session->account->n_groups && texts->n < AUDIT_TEXTS_MAX; i++)
         texts->at[texts->n++] = clean_text(draft, session->groups[i]);
@@ -209,6 +209,16 @@ static void set_upstream(struct draft *draft, const struct session *session,
     draft->record.upstream = clean_text(draft, draft->upstream);
 }
 
+static void set_shadow(struct draft *draft, const struct policy_decision *decision)
+{
+    static const char *const words[] = {"deny", "allow", "provisional"};
+
+    if (decision->shadow_verdict == decision->verdict)
+        return;
+    draft->record.shadow_decision = bytes_of(words[decision->shadow_verdict]);
+    draft->record.shadow_rule = clean_text(draft, decision->shadow_rule);
+}
+
 static void set_decision(struct draft *draft, const struct session *session,
                          enum record_event event, enum reason reason)
 {
@@ -227,6 +237,7 @@ static void set_decision(struct draft *draft, const struct session *session,
     set_groups(draft, session);
     if (session->decide->judged != session || session->decide->decision.tested == 0)
         return; /* nothing of this session's own judgement is at hand */
+    set_shadow(draft, &session->decide->decision);
     facts_json(session->decide, &draft->facts);
     record->facts = writer_bytes(&draft->facts);
     if (session->decide->decision.n_misses == 0)

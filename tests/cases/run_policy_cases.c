@@ -175,6 +175,10 @@ static void print_decision(struct writer *out, const struct policy_decision *dec
         writer_printf(out, ", rule \"%s\" of %s:%u", decision->rule, decision->file,
                       (unsigned)decision->line);
     writer_text(out, "\n");
+    if (decision->shadow_verdict != decision->verdict)
+        writer_printf(out, "with shadow rules %s%s%s%s\n", verdicts[decision->shadow_verdict],
+                      decision->shadow_rule[0] ? ", rule \"" : "", decision->shadow_rule,
+                      decision->shadow_rule[0] ? "\"" : "");
     if (decision->message[0])
         writer_printf(out, "message %s\n", decision->message);
     if (decision->valid_until_s != INT64_MAX) {
@@ -182,7 +186,7 @@ static void print_decision(struct writer *out, const struct policy_decision *dec
         writer_printf(out, "valid until %.19sZ\n", time);
     }
     for (size_t i = 0; i < POLICY_FACT__COUNT; i++) {
-        if (!(decision->tested & 1u << i))
+        if (!(decision->tested & POLICY_FACT_BIT(i)))
             continue;
         writer_printf(out, "%s%s", separator, policy_fact_name((enum policy_fact_id)i));
         separator = ", ";

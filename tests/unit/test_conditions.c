@@ -109,7 +109,7 @@ static const struct row rows[] = {
      DUNNO},
 };
 
-static void check(const struct row *row, bool negative, enum effect effect, enum truth expected)
+static void check(const struct row *row, bool negative, enum side side, enum truth expected)
 {
     struct value values[2] = {row->values[0], row->values[1]};
     struct test test = {.fact = POLICY_FACT_GROUPS,
@@ -122,19 +122,19 @@ static void check(const struct row *row, bool negative, enum effect effect, enum
     const struct query query = {.request = &request, .confirmed = true};
 
     set_finish_test(&test);
-    if (condition_test(&query, &test, effect) != expected)
+    if (condition_test(&query, &test, side) != expected)
         fail_msg("%s, %s in %s", row->name, negative ? "not_X" : "X",
-                 effect == EFFECT_ALLOW ? "allow" : "deny");
+                 side == SIDE_HELPS ? "allow" : "deny");
 }
 
 static void test_truth_table(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        check(&rows[i], false, EFFECT_ALLOW, rows[i].positive);
-        check(&rows[i], false, EFFECT_DENY, rows[i].positive_deny);
-        check(&rows[i], true, EFFECT_ALLOW, rows[i].negative);
-        check(&rows[i], true, EFFECT_DENY, rows[i].negative_deny);
+        check(&rows[i], false, SIDE_HELPS, rows[i].positive);
+        check(&rows[i], false, SIDE_STOPS, rows[i].positive_deny);
+        check(&rows[i], true, SIDE_HELPS, rows[i].negative);
+        check(&rows[i], true, SIDE_STOPS, rows[i].negative_deny);
     }
 }
 
@@ -175,11 +175,11 @@ static void test_self(void **state)
         const struct query query = {.request = &request, .confirmed = true};
 
         print_message("%s\n", selves[i].name);
-        assert_int_equal(condition_test(&query, &test, EFFECT_ALLOW), selves[i].positive);
-        assert_int_equal(condition_test(&query, &test, EFFECT_DENY), selves[i].positive);
+        assert_int_equal(condition_test(&query, &test, SIDE_HELPS), selves[i].positive);
+        assert_int_equal(condition_test(&query, &test, SIDE_STOPS), selves[i].positive);
         test.negative = true;
-        assert_int_equal(condition_test(&query, &test, EFFECT_ALLOW), selves[i].negative);
-        assert_int_equal(condition_test(&query, &test, EFFECT_DENY), selves[i].negative_deny);
+        assert_int_equal(condition_test(&query, &test, SIDE_HELPS), selves[i].negative);
+        assert_int_equal(condition_test(&query, &test, SIDE_STOPS), selves[i].negative_deny);
     }
 }
 

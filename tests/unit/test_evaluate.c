@@ -16,7 +16,7 @@ enum {
     POLICIES = 600,
     REQUESTS = 34,
     RULES_MAX = 9,
-    RULE_TEXT = 700,
+    RULE_TEXT = 1200,
     LISTED_MAX = 2,
     LARGE_POLICIES = 150, /* long enough for an index */
     LARGE_RULES = 90,
@@ -65,33 +65,102 @@ static void add_field(char text[RULE_TEXT], size_t field, bool negative)
                    pair ? fields[field].words[second] : "", pair ? "\"" : "");
 }
 
-static void random_rule(char text[RULE_TEXT], const char *name, bool deny)
+struct plan {
+    char name[8];
+    enum effect effect;
+    bool shadow, overridable;
+};
+
+static struct plan random_plan(const char *name, enum effect effect)
+{
+    struct plan plan = {.effect = effect, .shadow = below(6) == 0, .overridable = below(2)};
+
+    (void)snprintf(plan.name, sizeof(plan.name), "%s", name);
+    return plan;
+}
+
+static void PRINTF(2, 3) add(char text[RULE_TEXT], const char *fmt, ...)
+{
+    size_t len = strlen(text);
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text + len, RULE_TEXT - len, fmt, args);
+    va_end(args);
+}
+
+/* Logins are confirmed on "ssh" alone: LOGIN_AS only there. */
+static void add_fields(char text[RULE_TEXT], bool confirmed_only, uint32_t percent)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (i == LOGIN_AS && !confirmed_only)
+            continue;
+        if (below(100) < percent)
+            add_field(text, i, false);
+        if (below(100) < percent / 2)
+            add_field(text, i, true);
+    }
+}
+
+static void add_times(char text[RULE_TEXT])
+{
+    uint32_t end = 1 + below(59);
+
+    if (below(4) == 0)
+        add(text, " until = \"1970-01-01T00:00:%02uZ\"", (unsigned)end);
+    if (below(6) == 0)
+        add(text, " from = \"1970-01-01T00:00:%02uZ\"", (unsigned)below(end));
+    if (below(8) == 0)
+        add(text, " expires = \"1970-01-01T00:00:%02uZ\"", (unsigned)below(60));
+}
+
+/* An allow overrides some of the `others` that may be. */
+static void add_overrides(char text[RULE_TEXT], const struct plan *others, size_t n_others)
+{
+    const char *before = " overrides = {";
+    bool any = false;
+
+    for (size_t i = 0; i < n_others; i++) {
+        if (others[i].effect == EFFECT_ALLOW || !others[i].overridable || below(4) == 0)
+            continue;
+        add(text, "%s\"%s\"", before, others[i].name);
+        before = ", ";
+        any = true;
+    }
+    if (any)
+        add(text, "}");
+}
+
+static void random_rule(char text[RULE_TEXT], const struct plan *plan, const struct plan *others,
+                        size_t n_others)
 {
     static const char *const where[] = {"services = {\"ssh\"}", "services = {\"web\"}",
                                         "services = {\"any\"}", "not_services = {\"web\"}",
                                         "services = {\"w*\", \"ssh\"}"};
+    static const char *const effects[EFFECT__COUNT] = {"allow", "deny", "require"};
+    bool require = plan->effect == EFFECT_REQUIRE;
     uint32_t place = below(ARRAY_LEN(where));
-    size_t len;
+    bool on_ssh = place == 0 || place == 3;
 
-    (void)snprintf(text, RULE_TEXT, "rule \"%s\" { effect = \"%s\" %s", name,
-                   deny ? "deny" : "allow", where[place]);
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (i == LOGIN_AS && place != 0 && place != 3)
-            continue; /* only where logins are confirmed */
-        if (below(100) < 30)
-            add_field(text, i, false);
-        if (below(100) < 15)
-            add_field(text, i, true);
+    text[0] = '\0';
+    add(text, "rule \"%s\" { effect = \"%s\" %s%s", plan->name, effects[plan->effect],
+        require ? "for { " : "", where[place]);
+    add_fields(text, on_ssh, require ? 10 : 30);
+    if (require) {
+        add(text, " } need { ");
+        add_field(text, below(LOGIN_AS), below(2));
+        add(text, " }");
     }
-    len = strlen(text);
-    if (below(4) == 0)
-        (void)snprintf(text + len, RULE_TEXT - len, " until = \"1970-01-01T00:00:%02uZ\"",
-                       (unsigned)below(60));
-    len = strlen(text);
+    add_times(text);
     if (below(3) == 0)
-        (void)snprintf(text + len, RULE_TEXT - len, " order = %u", (unsigned)below(3));
-    len = strlen(text);
-    (void)snprintf(text + len, RULE_TEXT - len, " }\n");
+        add(text, " order = %u", (unsigned)below(3));
+    if (plan->shadow)
+        add(text, " mode = \"shadow\"");
+    if (plan->overridable && plan->effect != EFFECT_ALLOW)
+        add(text, " overridable = true");
+    if (plan->effect == EFFECT_ALLOW && below(3) == 0)
+        add_overrides(text, others, n_others);
+    add(text, " }\n");
 }
 
 static void hear(void *context, const char *file, uint32_t line, const struct error *err)
@@ -244,6 +313,8 @@ static void same_decision(const struct policy_decision *a, const struct policy_d
     assert_int_equal(a->verdict, b->verdict);
     assert_int_equal(a->reason, b->reason);
     assert_string_equal(a->rule, b->rule);
+    assert_int_equal(a->shadow_verdict, b->shadow_verdict);
+    assert_string_equal(a->shadow_rule, b->shadow_rule);
     assert_int_equal(a->valid_until_s, b->valid_until_s);
     assert_int_equal(a->n_misses, b->n_misses);
     for (size_t i = 0; i < a->n_misses; i++) {
@@ -268,7 +339,8 @@ static void check_plain_scan(const struct policy_set *set, const struct policy_r
     const struct query query = {.request = request, .confirmed = service && service->confirmed};
     struct policy_decision plain = {.valid_until_s = INT64_MAX};
     const struct rule *rules[EFFECT__COUNT][LARGE_RULES];
-    struct rule_lists all = {.by_effect = {{rules[0], 0}, {rules[1], 0}}};
+    struct rule_lists all = {.by_effect = {{rules[0], 0}, {rules[1], 0}, {rules[2], 0}},
+                             .has_overrides = true};
     const struct rule_lists *const lists[EVALUATE_LISTS] = {&all, NULL};
 
     if (!service)
@@ -284,7 +356,6 @@ static void check_plain_scan(const struct policy_set *set, const struct policy_r
     evaluate_lists(&query, lists, &plain);
     assert_int_equal(plain.verdict, decision->verdict);
     assert_string_equal(plain.rule, decision->rule);
-    assert_int_equal(plain.valid_until_s, decision->valid_until_s);
 }
 
 /* The rule named is one that applies; the misses are rules that do not. */
@@ -302,13 +373,18 @@ static void check_explanation(const struct policy_set *set, const struct policy_
         if (strcmp(rule->name, decision->rule) == 0) {
             assert_int_not_equal(outcome, OUTCOME_NO);
             assert_int_equal(rule->line, decision->line);
-            assert_int_equal(rule->effect,
-                             decision->verdict == POLICY_DENY ? EFFECT_DENY : EFFECT_ALLOW);
+            assert_int_equal(rule->effect, decision->verdict != POLICY_DENY ? EFFECT_ALLOW
+                                           : decision->reason == REASON_REQUIREMENT_UNMET
+                                               ? EFFECT_REQUIRE
+                                               : EFFECT_DENY);
+            assert_false(rule->shadow);
         }
         for (size_t k = 0; k < decision->n_misses; k++)
             if (strcmp(rule->name, decision->misses[k].rule) == 0) {
-                assert_int_equal(outcome, OUTCOME_NO);
-                assert_int_equal(rule->effect, EFFECT_ALLOW);
+                bool unmet = decision->reason == REASON_REQUIREMENT_UNMET && k == 0;
+
+                assert_true((outcome == OUTCOME_NO) == !unmet);
+                assert_int_equal(rule->effect, unmet ? EFFECT_REQUIRE : EFFECT_ALLOW);
             }
     }
     assert_true(decision->verdict == POLICY_DENY || decision->n_misses == 0);
@@ -316,7 +392,7 @@ static void check_explanation(const struct policy_set *set, const struct policy_
 
 /* One policy in its variants. */
 struct variants {
-    struct policy_set *base, *shuffled, *more_denies, *fewer_allows, *decoded;
+    struct policy_set *base, *shuffled, *more_denies, *fewer_allows, *enforced, *decoded;
 };
 
 static void shuffle(size_t *order, size_t n)
@@ -331,10 +407,25 @@ static void shuffle(size_t *order, size_t n)
     }
 }
 
-/* Rule 0 is an allow that one variant leaves out; the last rule is a deny that only one has. */
+/* The same rules, none in shadow. */
+static struct policy_set *load_enforced(char rules[][RULE_TEXT], const size_t *order, size_t n)
+{
+    static const char shadow[] = " mode = \"shadow\"";
+
+    for (size_t i = 0; i < n; i++) {
+        char *at = strstr(rules[i], shadow);
+
+        if (at)
+            memset(at, ' ', strlen(shadow));
+    }
+    return load_rules(rules, order, n, SIZE_MAX);
+}
+
+/* Rule 0 is an allow that one variant leaves out; the last rule blocks, and only one has it. */
 static void make_variants(struct variants *variants)
 {
     static char rules[RULES_MAX][RULE_TEXT];
+    struct plan plans[RULES_MAX];
     AUTO(writer_clear) struct writer octets = writer_new(1 << 20);
     size_t n = 2 + below(RULES_MAX - 2), order[RULES_MAX], sorted[RULES_MAX];
     struct error err;
@@ -342,10 +433,14 @@ static void make_variants(struct variants *variants)
     for (size_t i = 0; i < n; i++) {
         /* Names in another order than the rules. */
         char name[3] = {'r', (char)('0' + (i * 7 + 3) % 10), '\0'};
+        enum effect blocks = below(2) ? EFFECT_DENY : EFFECT_REQUIRE;
+        bool block = i == n - 1 || (i > 0 && below(3) == 0);
 
-        random_rule(rules[i], name, i == n - 1 || (i > 0 && below(4) == 0));
+        plans[i] = random_plan(name, block ? blocks : EFFECT_ALLOW);
         sorted[i] = i;
     }
+    for (size_t i = 0; i < n; i++)
+        random_rule(rules[i], &plans[i], plans, n - 1);
     shuffle(order, n - 1);
     variants->base = load_rules(rules, sorted, n - 1, SIZE_MAX);
     variants->shuffled = load_rules(rules, order, n - 1, SIZE_MAX);
@@ -354,6 +449,7 @@ static void make_variants(struct variants *variants)
     variants->decoded = NULL;
     policy_encode(variants->base, &octets);
     assert_true(policy_decode(writer_bytes(&octets), &variants->decoded, &err));
+    variants->enforced = load_enforced(rules, sorted, n - 1);
 }
 
 static void free_variants(struct variants *variants)
@@ -363,6 +459,7 @@ static void free_variants(struct variants *variants)
     policy_free(variants->more_denies);
     policy_free(variants->fewer_allows);
     policy_free(variants->decoded);
+    policy_free(variants->enforced);
 }
 
 static void check_request(const struct variants *variants, const struct policy_request *request,
@@ -384,6 +481,10 @@ static void check_request(const struct variants *variants, const struct policy_r
     assert_true(rank(&other) <= rank(&base));
     other = decision_of(variants->fewer_allows, request);
     assert_true(rank(&other) <= rank(&base));
+    other = decision_of(variants->enforced, request);
+    assert_int_equal(other.verdict, base.shadow_verdict);
+    if (base.shadow_verdict != base.verdict)
+        assert_string_equal(other.rule, base.shadow_rule);
 }
 
 static void test_properties(void **state)
@@ -418,12 +519,18 @@ static struct policy_set *load_large(void)
     const struct policy_errors errors = {hear, NULL};
     struct policy_file all[2];
     struct policy_set *set = NULL;
+    struct plan plans[LARGE_RULES];
     char rule[RULE_TEXT], name[8];
 
     text[0] = '\0';
     for (unsigned i = 0; i < LARGE_RULES; i++) {
         (void)snprintf(name, sizeof(name), "r%u", i * 37 % LARGE_RULES);
-        random_rule(rule, name, below(30) == 0);
+        plans[i] = random_plan(name, below(30) != 0 ? EFFECT_ALLOW
+                                     : below(2)     ? EFFECT_DENY
+                                                    : EFFECT_REQUIRE);
+    }
+    for (unsigned i = 0; i < LARGE_RULES; i++) {
+        random_rule(rule, &plans[i], plans, LARGE_RULES);
         (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", rule);
     }
     memcpy(all, files, sizeof(all));

@@ -99,8 +99,8 @@ static void test_lists(void **state)
     }
     names_of(&set->everywhere.by_effect[EFFECT_ALLOW], names);
     assert_string_equal(names, "all untested ");
-    assert_int_equal(set->everywhere.tested, 1u << POLICY_FACT_GROUPS | 1u << POLICY_FACT_SERVICES |
-                                                 1u << POLICY_FACT_NETWORKS);
+    assert_int_equal(set->everywhere.tested, POLICY_FACT_BIT(POLICY_FACT_GROUPS) | POLICY_FACT_BIT(POLICY_FACT_SERVICES) |
+                                                 POLICY_FACT_BIT(POLICY_FACT_NETWORKS));
     assert_null(set_find_service(set, "ssh-"));
     assert_null(set_find_service(set, "ssh-aa"));
 }

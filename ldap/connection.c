@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -78,7 +79,7 @@ static int connect_to(int family, const struct sockaddr *to, socklen_t len, int6
     }
     done = connect(fd, to, len) == 0;
     if (!done && errno == EINPROGRESS)
-        done = connect_wait(fd, deadline_ms, err);
+        done = deadline_ms == DIRECTORY_DIAL_AT_ONCE || connect_wait(fd, deadline_ms, err);
     else if (!done)
         (void)err_set(err, REASON_DIRECTORY_UNREACHABLE, "connect: %m");
     if (done)
@@ -87,16 +88,55 @@ static int connect_to(int family, const struct sockaddr *to, socklen_t len, int6
     return -1;
 }
 
+/* Whoever could put a socket there could be asked instead of the server: it is root's, ours, or of
+ * the owner of the file. */
+static bool local_peer_check(const char *path, int fd, struct error *err)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    struct stat st;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+        fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_set(err, REASON_DIRECTORY_UNREACHABLE, "%s: %m", path);
+    if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == st.st_uid)
+        return true;
+    return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "%s is served by user %u and belongs to %u",
+                   path, peer.uid, st.st_uid);
+}
+
 int directory_dial_path(const char *path, int64_t deadline_ms, struct error *err)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd;
 
     if (strlen(path) >= sizeof(to.sun_path)) {
         (void)err_set(err, REASON_CONFIG_VALUE, "socket path of %zu octets", strlen(path));
         return -1;
     }
     memcpy(to.sun_path, path, strlen(path) + 1);
-    return connect_to(AF_UNIX, (const struct sockaddr *)&to, sizeof(to), deadline_ms, err);
+    fd = connect_to(AF_UNIX, (const struct sockaddr *)&to, sizeof(to), deadline_ms, err);
+    if (fd < 0 || local_peer_check(path, fd, err))
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static size_t count_addresses(const struct addrinfo *list)
+{
+    size_t n = 0;
+
+    for (; list; list = list->ai_next)
+        n++;
+    return n;
+}
+
+/* Until when the first of n addresses is tried: a silent one leaves time for the others. */
+static int64_t share_of(int64_t deadline_ms, size_t n)
+{
+    if (deadline_ms == DIRECTORY_DIAL_AT_ONCE)
+        return deadline_ms;
+    return clock_monotonic_ms() + left_ms(deadline_ms) / (int64_t)n;
 }
 
 static int dial_host(const LDAPURLDesc *url, int64_t deadline_ms, struct error *err)
@@ -113,7 +153,8 @@ static int dial_host(const LDAPURLDesc *url, int64_t deadline_ms, struct error *
         return -1;
     }
     for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
-        fd = connect_to(at->ai_family, at->ai_addr, at->ai_addrlen, deadline_ms, err);
+        fd = connect_to(at->ai_family, at->ai_addr, at->ai_addrlen,
+                        share_of(deadline_ms, count_addresses(at)), err);
     freeaddrinfo(list);
     return fd;
 }
@@ -200,6 +241,17 @@ static bool set_options(LDAP *ld, struct error *err)
         if (ldap_set_option(ld, rows[i].option, rows[i].value) != LDAP_OPT_SUCCESS)
             return err_set(err, REASON_SYSTEM, "LDAP option %d", rows[i].option);
     return true;
+}
+
+/* A length that a broken or hostile server has made up is no reason to ask for the memory. */
+static bool set_limit(LDAP *ld, struct error *err)
+{
+    ber_len_t max = CONNECTION_MESSAGE_MAX;
+    Sockbuf *octets = NULL;
+
+    return (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &octets) == LDAP_OPT_SUCCESS && octets &&
+            ber_sockbuf_ctrl(octets, LBER_SB_OPT_SET_MAX_INCOMING, &max) == 1) ||
+           err_set(err, REASON_SYSTEM, "LDAP message limit");
 }
 
 /* How long libldap may wait in TLS and for the answer of an extended operation. */
@@ -308,6 +360,9 @@ bool connection_check(const struct directory_config *config, const char *uri, st
         return err_set(err, REASON_CONFIG_VALUE, "%s: no LDAP URI with a host", uri);
     if (is_scheme(uri, "ldaps://") && !config->ca_file)
         return err_set(err, REASON_CONFIG_MISSING, "%s needs `ca`", uri);
+    if (config->name && (strlen(config->name) > CONNECTION_NAME_MAX ||
+                         strcspn(config->name, "/[]%?# ") != strlen(config->name)))
+        return err_set(err, REASON_CONFIG_VALUE, "name: no host name");
     if (config->bind == DIRECTORY_SIMPLE && (!config->bind_dn || config->password.len == 0))
         return err_set(err, REASON_CONFIG_MISSING, "a simple bind needs a DN and a password");
     if (config->bind == DIRECTORY_EXTERNAL && !is_scheme(uri, "ldapi://") &&
@@ -335,11 +390,21 @@ static bool set_blocking(int fd, bool blocking)
     return flags >= 0 && fcntl(fd, F_SETFL, flags) == 0;
 }
 
-/* Takes fd. */
-static bool ld_new(const char *uri, int fd, LDAP **ret_ld, struct error *err)
+/* Takes fd. libldap compares the certificate with the host of its URI: `name` takes its place. */
+static bool ld_new(const struct directory_config *config, const char *uri, int fd, LDAP **ret_ld,
+                   struct error *err)
 {
-    int proto = is_scheme(uri, "ldapi://") ? LDAP_PROTO_IPC : LDAP_PROTO_TCP;
-    int code = ldap_init_fd(fd, proto, uri, ret_ld);
+    bool local = is_scheme(uri, "ldapi://");
+    char named[CONNECTION_NAME_MAX + sizeof("ldaps://[]")];
+    const char *form = config->name && strchr(config->name, ':') ? "%s[%s]" : "%s%s";
+    int code;
+
+    if (config->name && !local) {
+        (void)snprintf(named, sizeof(named), form,
+                       is_scheme(uri, "ldaps://") ? "ldaps://" : "ldap://", config->name);
+        uri = named;
+    }
+    code = ldap_init_fd(fd, local ? LDAP_PROTO_IPC : LDAP_PROTO_TCP, uri, ret_ld);
 
     if (code == LDAP_SUCCESS)
         return true;
@@ -352,7 +417,7 @@ static bool prepare(const struct directory_config *config, LDAP *ld, const char 
 {
     int fd = connection_fd(ld);
 
-    if (!set_options(ld, err) || !set_timeouts(ld, deadline_ms, err))
+    if (!set_options(ld, err) || !set_limit(ld, err) || !set_timeouts(ld, deadline_ms, err))
         return false;
     if (wants_tls(config, uri) && !start_tls(config, ld, uri, deadline_ms, err))
         return false;
@@ -363,11 +428,56 @@ static bool prepare(const struct directory_config *config, LDAP *ld, const char 
     return set_blocking(fd, false) || err_set(err, REASON_SYSTEM, "fcntl: %m");
 }
 
+/* --- a sign of life --- */
+
+/* Reads the base: a server that binds and then says nothing, or that has another tree, is none. */
+static bool base_read(const struct directory_config *config, LDAP *ld, int64_t deadline_ms,
+                      struct error *err)
+{
+    static char none[] = LDAP_NO_ATTRS;
+    static char *attributes[] = {none, NULL};
+    int64_t left = left_ms(deadline_ms);
+    struct timeval timeout = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
+    LDAPMessage *answer = NULL;
+    int id = -1, code = ldap_search_ext(ld, config->base, LDAP_SCOPE_BASE, "(objectClass=*)",
+                                        attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &id);
+
+    if (code != LDAP_SUCCESS)
+        return ldap_failed(err, ld, code, "base of the directory");
+    code = ldap_result(ld, id, LDAP_MSG_ALL, &timeout, &answer);
+    if (code == 0)
+        return err_set(err, REASON_DIRECTORY_UNREACHABLE, "base of the directory: timeout");
+    if (code < 0)
+        return ldap_failed(err, ld, LDAP_SERVER_DOWN, "base of the directory");
+    if (ldap_parse_result(ld, answer, &code, NULL, NULL, NULL, NULL, 1) != LDAP_SUCCESS)
+        code = LDAP_DECODING_ERROR;
+    return code == LDAP_SUCCESS || err_set(err, REASON_DIRECTORY_BAD_ANSWER,
+                                           "base of the directory: %s", ldap_err2string(code));
+}
+
+static bool open_by(const struct directory_config *config, const char *uri, int fd,
+                    struct connection *ret_connection, struct error *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + DIRECTORY_TRY_MS, began_us;
+    LDAP *ld = NULL;
+
+    if (!ld_new(config, uri, fd, &ld, err))
+        return false;
+    if (prepare(config, ld, uri, deadline_ms, err)) {
+        began_us = clock_monotonic_us();
+        if (base_read(config, ld, deadline_ms, err)) {
+            *ret_connection = (struct connection){ld, clock_monotonic_us() - began_us};
+            return true;
+        }
+    }
+    connection_close(ld);
+    return false;
+}
+
 bool connection_open(const struct directory_config *config, const struct directory_calls *calls,
-                     const char *uri, LDAP **ret_ld, struct error *err)
+                     const char *uri, struct connection *ret_connection, struct error *err)
 {
     int64_t deadline_ms = clock_monotonic_ms() + DIRECTORY_TRY_MS;
-    LDAP *ld = NULL;
     int fd = calls->dial ? calls->dial(calls->context, uri, deadline_ms, err)
                          : directory_dial(NULL, uri, deadline_ms, err);
 
@@ -378,12 +488,5 @@ bool connection_open(const struct directory_config *config, const struct directo
         (void)close(fd);
         return err_set(err, REASON_SYSTEM, "fcntl: %m");
     }
-    if (!ld_new(uri, fd, &ld, err))
-        return err_in(err, "%s", uri);
-    if (!prepare(config, ld, uri, deadline_ms, err)) {
-        connection_close(ld);
-        return err_in(err, "%s", uri);
-    }
-    *ret_ld = ld;
-    return true;
+    return open_by(config, uri, fd, ret_connection, err) || err_in(err, "%s", uri);
 }

@@ -9,10 +9,7 @@
 #include "ldap/directory_state.h"
 #include "ldap/memory.h"
 
-enum {
-    MESSAGES_PER_STEP = 500, /* so that a long refresh leaves time for others */
-    BACKOFF_FIRST_MS = 250,
-};
+enum { MESSAGES_PER_STEP = 500 /* so that a long refresh leaves time for others */ };
 
 /* --- life --- */
 
@@ -41,6 +38,7 @@ static void config_copy(struct directory_config *to, const struct directory_conf
     to->ca_file = text_or_null(from->ca_file);
     to->certificate_file = text_or_null(from->certificate_file);
     to->key_file = text_or_null(from->key_file);
+    to->name = text_or_null(from->name);
     to->password.at = (const uint8_t *)memory_text(from->password);
 }
 
@@ -61,17 +59,21 @@ static void config_clear(struct directory_config *config)
     free((char *)config->ca_file);
     free((char *)config->certificate_file);
     free((char *)config->key_file);
+    free((char *)config->name);
     if (config->password.at)
         explicit_bzero((uint8_t *)config->password.at, config->password.len);
     free((uint8_t *)config->password.at);
 }
 
-static bool config_check(const struct directory_config *config, struct error *err)
+static bool config_check(const struct directory_config *config, struct dn *ret_base,
+                         struct error *err)
 {
     if (config->n_uris == 0 || config->n_uris > DIRECTORY_URIS_MAX)
         return err_set(err, REASON_CONFIG_VALUE, "%zu directory URIs", config->n_uris);
     if (!config->base)
         return err_set(err, REASON_CONFIG_MISSING, "a directory needs `base`");
+    if (!dn_normalise(bytes_of(config->base), ret_base))
+        return err_set(err, REASON_CONFIG_VALUE, "base: no DN");
     for (size_t i = 0; i < config->n_uris; i++)
         if (!connection_check(config, config->uris[i], err))
             return false;
@@ -83,11 +85,15 @@ bool directory_new(const struct directory_config *config, const struct feed *fee
                    struct error *err)
 {
     struct directory *directory;
+    struct dn base;
 
-    if (!config_check(config, err))
+    if (!config_check(config, &base, err))
         return false;
     directory = memory_new(1, sizeof(*directory));
     config_copy(&directory->config, config);
+    directory->base = base;
+    servers_init(&directory->servers, &directory->config);
+    directory->server = SERVERS_NONE;
     directory->feed = *feed;
     directory->calls = *calls;
     directory->sync_id = directory->heartbeat_id = -1;
@@ -103,6 +109,7 @@ static void hang_up(struct directory *directory)
     directory->refreshing = directory->presents = false;
     connection_close(directory->ld);
     directory->ld = NULL;
+    directory->server = SERVERS_NONE;
     directory->sync_id = directory->heartbeat_id = -1;
 }
 
@@ -111,6 +118,7 @@ struct directory *directory_free(struct directory *directory)
     if (!directory)
         return NULL;
     hang_up(directory);
+    servers_clear(&directory->servers);
     config_clear(&directory->config);
     free(directory);
     return NULL;
@@ -133,36 +141,71 @@ const struct error *directory_state(const struct directory *directory)
     return &directory->state;
 }
 
-/* Leaves the server: the next one is tried at once, the first one again after a pause. */
+/* Leaves the server: another one that answers is tried at once. */
 static void give_up(struct directory *directory, const struct error *why)
 {
-    int64_t now = clock_monotonic_ms();
-
+    servers_bad(&directory->servers, directory->server, why);
     hang_up(directory);
     directory->state = *why;
-    directory->server = (directory->server + 1) % directory->config.n_uris;
-    directory->try_at = now;
-    if (directory->server == 0) {
-        directory->backoff_ms *= 2;
-        if (directory->backoff_ms < BACKOFF_FIRST_MS)
-            directory->backoff_ms = BACKOFF_FIRST_MS;
-        if (directory->backoff_ms > DIRECTORY_BACKOFF_MS)
-            directory->backoff_ms = DIRECTORY_BACKOFF_MS;
-        directory->try_at += directory->backoff_ms;
-    }
     if (why->reason == REASON_MASS_END_GUARD)
-        directory->try_at = now + DIRECTORY_REFUSED_MS;
+        directory->try_at = clock_monotonic_ms() + DIRECTORY_REFUSED_MS;
 }
 
-static bool connect_now(struct directory *directory, struct error *err)
-{
-    const char *uri = directory->config.uris[directory->server];
+/* --- servers --- */
 
-    if (!connection_open(&directory->config, &directory->calls, uri, &directory->ld, err))
-        return false;
+/* The connection is bound and has answered: from now on this server is followed. */
+static void take(struct directory *directory, size_t i, LDAP *ld)
+{
+    struct error err;
+
+    if (directory->ld)
+        servers_leave(&directory->servers, directory->server);
+    hang_up(directory);
+    directory->ld = ld;
+    directory->server = i;
     directory->heard_at = clock_monotonic_ms();
-    return follow_start(directory, follow_cookie(directory), err) &&
-           follow_heartbeat(directory, err);
+    if (!follow_start(directory, follow_cookie(directory), &err) ||
+        !follow_heartbeat(directory, &err))
+        give_up(directory, &err);
+}
+
+/* One that is not in use is looked at in the same way as one that is to be used. */
+static void probe(struct directory *directory, size_t i)
+{
+    const char *uri = directory->config.uris[i];
+    int64_t began_ms = clock_monotonic_ms();
+    struct connection connection;
+    struct error err;
+
+    if (!connection_open(&directory->config, &directory->calls, uri, &connection, &err)) {
+        servers_bad(&directory->servers, i, &err);
+        return;
+    }
+    servers_good(&directory->servers, i, connection.latency_us, clock_monotonic_ms() - began_ms);
+    if (!directory->ld ||
+        (!directory->refreshing && servers_better(&directory->servers, i, directory->server)))
+        take(directory, i, connection.ld);
+    else
+        connection_close(connection.ld);
+}
+
+/* What there is to do with servers that are not in use. Returns when there is more. */
+static int64_t look_around(struct directory *directory)
+{
+    int64_t now = clock_monotonic_ms(), next;
+    size_t due;
+
+    if (!directory->ld && now < directory->try_at)
+        return directory->try_at;
+    next = servers_step(&directory->servers, &directory->calls, directory->server);
+    due = servers_due(&directory->servers, directory->server);
+    if (due != SERVERS_NONE)
+        probe(directory, due);
+    else if (next < now + SERVERS_LOOK_MS)
+        next = now + SERVERS_LOOK_MS;
+    if (!directory->ld && directory->state.reason != REASON_MASS_END_GUARD)
+        directory->state = directory->servers.why;
+    return next;
 }
 
 /* --- messages --- */
@@ -227,13 +270,13 @@ static bool talk(struct directory *directory, int64_t *ret_next, struct error *e
 
 int64_t directory_step(struct directory *directory)
 {
-    int64_t next = clock_monotonic_ms();
+    int64_t next = INT64_MAX, other;
     struct error err;
 
-    if (!directory->ld && next < directory->try_at)
-        return directory->try_at;
-    if ((directory->ld || connect_now(directory, &err)) && talk(directory, &next, &err))
-        return next;
-    give_up(directory, &err);
-    return directory->try_at;
+    if (directory->ld && !talk(directory, &next, &err))
+        give_up(directory, &err);
+    other = look_around(directory);
+    if (directory->ld && next == INT64_MAX) /* it has just been connected */
+        next = clock_monotonic_ms();
+    return other < next ? other : next;
 }

@@ -3,7 +3,8 @@
  * Directory: follows an LDAP server by content synchronisation (RFC 4533, refreshAndPersist) and
  * calls a feed with what it says. Speaks LDAP and TLS through libldap; knows nothing of replicas,
  * policy or the daemon. The caller ignores SIGPIPE and owns the loop; connecting and binding may
- * block up to DIRECTORY_TRY_MS per server, nothing else blocks.
+ * block up to DIRECTORY_TRY_MS each per server that answers when hailed, nothing else blocks.
+ * Other servers are probed while one is in use; a change to a better one begins when that is bound.
  */
 #include "ldap/feed.h"
 
@@ -11,10 +12,10 @@ enum {
     DIRECTORY_TRY_MS = 1500,       /* one server: connect, TLS and bind together */
     DIRECTORY_HEARTBEAT_MS = 5000, /* how often a server that says nothing is asked */
     DIRECTORY_SILENCE_MS = 4000,   /* without any answer, then the connection is given up */
-    DIRECTORY_BACKOFF_MS = 5000,   /* longest pause between two rounds over all servers */
     DIRECTORY_REFUSED_MS = 30000,  /* pause after a refresh that the feed has refused */
     DIRECTORY_RESYNC_MS = 60000,   /* server ahead of us for so long: ask what we have missed */
     DIRECTORY_URIS_MAX = 8,
+    DIRECTORY_DIAL_AT_ONCE = 0, /* deadline of a dial that may not wait for the connection */
 };
 
 enum directory_bind { DIRECTORY_ANONYMOUS, DIRECTORY_SIMPLE, DIRECTORY_EXTERNAL };
@@ -31,14 +32,16 @@ struct directory_config {
     struct bytes password; /* of a simple bind; wiped by directory_free */
     /* ca with ldap:// means StartTLS; ldaps:// needs it. NULL: none. */
     const char *ca_file, *certificate_file, *key_file;
+    const char *name; /* that certificates of all servers must bear; NULL: the host of the uri */
 };
 
 struct directory_calls {
     /* From where to go on (filler_cookie); no octets: everything comes anew. */
     struct bytes (*cookie)(void *context);
     /*
-     * Connects a stream socket to the server of the uri by deadline_ms (monotonic). NULL:
-     * directory_dial. For processes whose root directory is empty.
+     * Connects a stream socket to the server of the uri by deadline_ms (monotonic), or gives one
+     * that is about to (DIRECTORY_DIAL_AT_ONCE). NULL: directory_dial. For processes whose root
+     * directory is empty.
      */
     int (*dial)(void *context, const char *uri, int64_t deadline_ms, struct error *err);
     void *context;

@@ -5,7 +5,7 @@
  */
 #include "common/clock.h"
 #include "ldap/directory_state.h"
-#include "ldap/memory.h"
+#include "ldap/record.h"
 
 /* --- asking --- */
 
@@ -55,6 +55,7 @@ bool follow_heartbeat(struct directory *directory, struct error *err)
         return false;
     directory->heartbeat_ms = clock_realtime_ms();
     directory->sent_at = clock_monotonic_ms();
+    directory->sent_us = clock_monotonic_us();
     return true;
 }
 
@@ -75,73 +76,18 @@ static bool refresh_done(struct directory *directory, struct bytes cookie, struc
                                     err))
         return false;
     directory->state = (struct error){.reason = REASON_OK};
-    directory->backoff_ms = 0;
-    return true;
-}
-
-struct record_values {
-    struct replica_value *at;
-    size_t n, room;
-    struct berval *lists[128]; /* of libldap, freed afterwards; one per attribute */
-    size_t n_lists;
-};
-
-static bool values_add(struct record_values *values, struct berval attribute, struct berval *list)
-{
-    struct bytes name = {(const uint8_t *)attribute.bv_val, attribute.bv_len};
-
-    for (size_t i = 0; list && list[i].bv_val; i++) {
-        if (values->n == values->room) {
-            values->room = values->room ? values->room * 2 : 64;
-            values->at = memory_grow(values->at, values->room, sizeof(values->at[0]));
-        }
-        values->at[values->n++] =
-            (struct replica_value){name, {(const uint8_t *)list[i].bv_val, list[i].bv_len}};
-    }
-    if (values->n_lists == ARRAY_LEN(values->lists))
-        return false;
-    values->lists[values->n_lists++] = list;
-    return true;
-}
-
-/* Collects DN and values; they point into the message. */
-static bool entry_walk(LDAP *ld, LDAPMessage *message, BerElement **ret_ber,
-                       struct record_values *values, struct replica_record *record,
-                       struct error *err)
-{
-    struct berval dn, attribute, *list = NULL;
-
-    if (ldap_get_dn_ber(ld, message, ret_ber, &dn) != LDAP_SUCCESS)
-        return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "an entry without a DN");
-    record->dn = (struct bytes){(const uint8_t *)dn.bv_val, dn.bv_len};
-    for (;;) {
-        if (ldap_get_attribute_ber(ld, message, *ret_ber, &attribute, &list) != LDAP_SUCCESS)
-            return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "a malformed entry");
-        if (!attribute.bv_val)
-            break;
-        if (!values_add(values, attribute, list)) {
-            ber_memfree(list);
-            return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "an entry with too many attributes");
-        }
-    }
-    record->values = values->at;
-    record->n_values = values->n;
     return true;
 }
 
 static bool entry_put(struct directory *directory, LDAPMessage *message,
                       const struct sync_entry *sync, struct error *err)
 {
-    struct record_values values = {.n = 0};
-    struct replica_record record = {.uuid = sync->uuid};
-    BerElement *ber = NULL;
-    bool done = entry_walk(directory->ld, message, &ber, &values, &record, err) &&
-                directory->feed.put(directory->feed.context, &record, err);
+    struct record record;
+    bool done = record_read(directory->ld, message, &directory->base, &record, err);
 
-    for (size_t i = 0; i < values.n_lists; i++)
-        ber_memfree(values.lists[i]);
-    free(values.at);
-    ber_free(ber, 0);
+    record.record.uuid = sync->uuid;
+    done = done && directory->feed.put(directory->feed.context, &record.record, err);
+    record_clear(&record);
     return done;
 }
 
@@ -297,6 +243,8 @@ static bool heartbeat_ended(struct directory *directory, int code, struct error 
     if (code != LDAP_SUCCESS)
         return err_set(err, REASON_DIRECTORY_BAD_ANSWER, "base of the directory: %s",
                        ldap_err2string(code));
+    servers_heard(&directory->servers, directory->server,
+                  clock_monotonic_us() - directory->sent_us);
     if (!directory->refreshing)
         directory->feed.alive(directory->feed.context, directory->heartbeat_ms);
     return resync(directory, err);

@@ -207,6 +207,7 @@ static bool server_new(struct following *following, const struct config_director
         .ca_file = directory->ca ? credentials->ca : NULL,
         .certificate_file = directory->certificate ? credentials->certificate : NULL,
         .key_file = directory->key ? credentials->key : NULL,
+        .name = directory->name,
     };
 
     while (config.n_attributes < ATTRIBUTES_ASKED_MAX &&

@@ -96,6 +96,7 @@ OPTION(directory, password_file, TEXT, NULL, 1, 4096, "", LIVE, "file with the p
 OPTION(directory, certificate, TEXT, NULL, 1, 4096, "", LIVE, "client certificate for bind = \"external\", PEM")
 OPTION(directory, key, TEXT, NULL, 1, 4096, "", LIVE, "its private key, PEM; only the directory process ever holds it")
 OPTION(directory, ca, TEXT, NULL, 1, 4096, "", LIVE, "trust anchors for the directory's servers, PEM; with ldap:// it means StartTLS")
+OPTION(directory, name, TEXT, NULL, 1, 253, "", LIVE, "host name that the certificates of all its servers must bear; left out: the host of each uri")
 OPTION(directory, mode, CHOICE, 0, 0, 0, "sync", LIVE, "sync: a replica by content synchronisation (RFC 4533)")
 OPTION(directory, max_stale, DURATION, 900, 0, 2592000, "s", LIVE, "age of the replica up to which new connections are decided on it")
 OPTION(directory, max_stale_live, DURATION, 14400, 0, 2592000, "s", LIVE, "age of the replica up to which live sessions go on")

@@ -3,6 +3,7 @@
  * the standard input. The accounts of all users follow after each change.
  *
  * directory_follow BASE BIND_DN|- PASSWORD|- CA|- CERTIFICATE|- KEY|- URI...
+ * DIRECTORY_NAME in the environment: the name that certificates must bear.
  */
 #include "common/clock.h"
 #include "ldap/directory.h"
@@ -11,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { FOLLOW_ARGUMENTS = 7, TICK_MS = 500 };
 
@@ -132,6 +134,7 @@ int main(int argc, char **argv)
     config.ca_file = argument(argv[4]);
     config.certificate_file = argument(argv[5]);
     config.key_file = argument(argv[6]);
+    config.name = getenv("DIRECTORY_NAME");
     config.bind = config.bind_dn            ? DIRECTORY_SIMPLE
                   : config.certificate_file ? DIRECTORY_EXTERNAL
                                             : DIRECTORY_ANONYMOUS;

@@ -70,7 +70,7 @@ make_certificates() {
     for name in server client; do
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.csr \
             -subj "/O=test/CN=$name" 2>/dev/null
-        printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >ext
+        printf 'subjectAltName=DNS:localhost,DNS:dir.example.test,IP:127.0.0.1\n' >ext
         openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext \
             -out $name.pem 2>/dev/null
     done
@@ -264,6 +264,14 @@ follow $SIMPLE "$DIR/other.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps with another authority is refused" within 3000 is state 'state directory_unreachable *TLS*'
 follow $SIMPLE "$DIR/other.pem" - - "ldap://127.0.0.1:$PORT"
 check "StartTLS with another authority is refused" within 3000 is state 'state directory_unreachable *TLS*'
+DIRECTORY_NAME=dir.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+check "ldaps with the name that was asked for" within 3000 is_well
+DIRECTORY_NAME=ldap.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+check "ldaps with another name is refused" within 3000 is state 'state directory_unreachable *TLS*'
+DIRECTORY_NAME=ldap.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldap://127.0.0.1:$PORT"
+check "StartTLS with another name is refused" within 3000 is state 'state directory_unreachable *TLS*'
+follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_DEAD" "ldaps://127.0.0.1:$PORT_TLS"
+check "the second one by ldaps" within 3000 is state "state ok server=ldaps://127.0.0.1:$PORT_TLS *"
 follow - - "$DIR/ca.pem" "$DIR/client.pem" "$DIR/client.key" "ldaps://127.0.0.1:$PORT_TLS"
 check "an external bind" within 3000 is_well
 follow $SIMPLE - - - "ldapi://${DIR//\//%2F}%2Fldapi"

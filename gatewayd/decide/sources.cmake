@@ -11,3 +11,5 @@ list(APPEND GATEWAYD_SOURCES decide/attributes.c decide/control_locks.c decide/c
 list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decide/pools.c decide/targets.c)
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)
 list(APPEND GATEWAYD_SOURCES decide/handoff.c decide/preview.c)
+list(APPEND GATEWAYD_SOURCES decide/certmap_certificate.c decide/certmap_map.c decide/certmap_map_run.c
+    decide/certmap_match.c decide/certmap_match_run.c decide/certmap_name.c decide/certmap_san.c decide/expression.c)

@@ -36,6 +36,22 @@ static void warn(const struct reach *reach, const struct config_place *place, en
 
 /* --- mappings --------------------------------------------------------------------------------- */
 
+static void check_mapping(const struct reach *reach, size_t i)
+{
+    const struct config_mapping *mapping = &reach->files->config->mapping[i];
+
+    if (mapping_is_too_weak(reach->mappings, i))
+        warn(reach, &mapping->place, REASON_WEAK_MAPPING,
+             "mapping \"%s\" finds by names alone and strength is \"strong\": it lets nobody "
+             "in; \"weak-allowed\" would",
+             mapping->title);
+    if (mapping_is_wide(reach->mappings, i))
+        warn(reach, &mapping->place, REASON_WEAK_MAPPING,
+             "mapping \"%s\" takes any name that its authorities sign: limit it by match, "
+             "weak_policies or weak_suffixes",
+             mapping->title);
+}
+
 static void check_mappings(const struct reach *reach)
 {
     const struct config *config = reach->files->config;
@@ -44,11 +60,7 @@ static void check_mappings(const struct reach *reach)
         warn(reach, &config->gateway->place, REASON_NO_RULE,
              "there is no mapping section: nobody gets in");
     for (size_t i = 0; i < config->n_mapping; i++)
-        if (mapping_is_too_weak(reach->mappings, i))
-            warn(reach, &config->mapping[i].place, REASON_WEAK_MAPPING,
-                 "mapping \"%s\" finds by names alone and strength is \"strong\": it lets nobody "
-                 "in; \"weak-allowed\" would",
-                 config->mapping[i].title);
+        check_mapping(reach, i);
 }
 
 /* --- server names ----------------------------------------------------------------------------- */

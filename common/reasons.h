@@ -96,6 +96,8 @@ REASON(CERT_OLDER_THAN_ACCOUNT, DENY, "the certificate is older than the account
        "issue a new certificate")
 REASON(SID_MISMATCH, DENY, "the certificate names another security identifier",
        "gatewayctl identity show C")
+REASON(CONFIRM_MISMATCH, DENY, "the certificate and the account disagree",
+       "mapping option confirm; gatewayctl identity map --cert C --explain")
 REASON(ACCOUNT_EXPIRED, DENY, "the account has expired", "shadowExpire of the entry")
 REASON(ACCOUNT_LOCKED, DENY, "the account is locked",
        "pwdAccountLockedTime or nsAccountLock of the entry")

@@ -1,5 +1,5 @@
 # Tests of gatewayd/decide.
-foreach(name der dial identity identity_cache ledger local_server locks mapping proxy_send registry strangers targets texts upstream)
+foreach(name der dial identity identity_cache ledger local_server locks mapping mapping_find mapping_rules proxy_send registry strangers targets texts upstream)
     unit_test(${name} USES mtls::gatewayd_core)
 endforeach()
 foreach(name decide decide_logins host_registry judge_memo pools)

@@ -173,7 +173,9 @@ static void check_same_user(struct session *session)
 static void take_who(struct session *session, const struct memo_who *who)
 {
     session_set_text(session, &session->mapping, who->mapping);
+    session_set_text(session, &session->candidates, who->candidates);
     session->subject = who->subject;
+    session->strong = who->strong;
     /* Until the login is confirmed the name may still choose another of them. */
     session->by_name = who->by_name || (session->by_name && session->user[0] == '\0');
     session_set_person(session, who->person);
@@ -247,10 +249,13 @@ static void map_anew(struct session *session)
                             .subject = result.subject,
                             .asked = result.asked,
                             .by_name = result.by_name,
+                            .strong = result.strong,
+                            .candidates = result.candidates ? result.candidates : "",
                             .person = session_person_of(session, STEAL(result.account))};
     judge_memo_keep_who(decide->memo, session, &who);
     use_who(session, &who);
     (void)person_unref(who.person);
+    mapping_result_clear(&result);
 }
 
 /* In a pass: nothing that the session's account was found by has changed since, nor has time
@@ -274,6 +279,8 @@ static void map(struct session *session)
                                       .subject = session->subject,
                                       .asked = session->who_asked,
                                       .by_name = session->by_name,
+                                      .strong = session->strong,
+                                      .candidates = session->candidates,
                                       .person = session->person};
 
         use_who(session, &same);

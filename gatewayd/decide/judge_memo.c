@@ -72,6 +72,7 @@ static void drop_who(struct judge_memo *memo, struct who_slot *slot)
         return;
     texts_drop(memo->texts, slot->who.detail);
     texts_drop(memo->texts, slot->who.mapping);
+    texts_drop(memo->texts, slot->who.candidates);
     texts_drop(memo->texts, slot->key.ca);
     texts_drop(memo->texts, slot->key.login);
     (void)person_unref(slot->who.person);
@@ -199,6 +200,7 @@ void judge_memo_keep_who(struct judge_memo *memo, const struct session *session,
     slot->key.login = texts_again(key.login);
     slot->who.detail = texts_hold(memo->texts, bytes_of(who->detail));
     slot->who.mapping = texts_hold(memo->texts, bytes_of(who->mapping));
+    slot->who.candidates = texts_hold(memo->texts, bytes_of(who->candidates));
     (void)person_ref(who->person);
 }
 

@@ -18,7 +18,8 @@ struct memo_who {
     enum reason reason;
     const char *detail, *mapping;
     enum config_subject subject;
-    bool asked, by_name;
+    const char *candidates; /* "" none */
+    bool asked, by_name, strong;
     struct person *person;
 };
 

@@ -4,181 +4,15 @@
  */
 #include "gatewayd/decide/mapping.h"
 
-#include "gatewayd/decide/mapping_find.h"
-#include "gatewayd/decide/mapping_match.h"
+#include "gatewayd/decide/mapping_rule.h"
 #include "gatewayd/shared/xalloc.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-struct rule {
-    char *title;
-    char **cas;
-    size_t n_cas;
-    struct mapping_match **matches;
-    size_t n_matches;
-    struct mapping_find *find; /* NULL: there is no account */
-    enum config_account account;
-    enum config_subject subject;
-    enum config_multi multi;
-    enum config_else else_;
-    bool weak_allowed;
-    bool strong;
+enum {
+    CANDIDATES_LEN_MAX = 24 * 1024, /* octets of all names together: a record takes 64 KiB */
 };
-
-struct mapping_set {
-    struct rule *rules;
-    size_t n_rules;
-};
-
-static void rule_clear(struct rule *rule)
-{
-    free(rule->title);
-    for (size_t i = 0; i < rule->n_cas; i++)
-        free(rule->cas[i]);
-    free(rule->cas);
-    for (size_t i = 0; i < rule->n_matches; i++)
-        (void)mapping_match_free(rule->matches[i]);
-    free(rule->matches);
-    (void)mapping_find_free(rule->find);
-}
-
-struct mapping_set *mapping_free(struct mapping_set *set)
-{
-    if (!set)
-        return NULL;
-    for (size_t i = 0; i < set->n_rules; i++)
-        rule_clear(&set->rules[i]);
-    free(set->rules);
-    free(set);
-    return NULL;
-}
-
-/* --- compiling -------------------------------------------------------------------------------- */
-
-struct compile {
-    const struct config_mapping *section;
-    const struct config_errors *errors;
-    bool failed;
-};
-
-static void complain(struct compile *c, struct error *err)
-{
-    (void)err_in(err, "mapping \"%s\"", c->section->title);
-    c->errors->found(c->errors->context, c->section->place.file, c->section->place.line, err);
-    c->failed = true;
-}
-
-static void compile_cas(struct compile *c, struct rule *rule)
-{
-    const struct config_list *list = &c->section->ca;
-    struct error err;
-
-    if (list->n == 0) {
-        (void)err_set(&err, REASON_CONFIG_MISSING, "ca: every name is only as good as its ca");
-        complain(c, &err);
-    }
-    rule->cas = xcalloc(list->n, sizeof(*rule->cas));
-    for (size_t i = 0; i < list->n; i++)
-        rule->cas[rule->n_cas++] = xstrdup(list->at[i]);
-}
-
-static void compile_matches(struct compile *c, struct rule *rule)
-{
-    const struct config_list *list = &c->section->match;
-    struct error err;
-
-    rule->matches = xcalloc(list->n, sizeof(struct mapping_match *));
-    for (size_t i = 0; i < list->n; i++) {
-        if (mapping_match_compile(bytes_of(list->at[i]), &rule->matches[rule->n_matches], &err))
-            rule->n_matches++;
-        else
-            complain(c, &err);
-    }
-}
-
-static void compile_find(struct compile *c, struct rule *rule)
-{
-    struct error err;
-
-    if (c->section->find) {
-        if (!mapping_find_compile(bytes_of(c->section->find), &rule->find, &err))
-            complain(c, &err);
-    } else if (rule->account == CONFIG_ACCOUNT_REQUIRED) {
-        (void)err_set(&err, REASON_CONFIG_MISSING, "find, or account = \"optional\"");
-        complain(c, &err);
-    }
-}
-
-/* Strong when the find is, or when the match conditions name the one certificate or its key. */
-static bool is_strong(const struct rule *rule)
-{
-    bool issuer = false, serial = false;
-
-    if (rule->find && mapping_find_strength(rule->find) == ATTRIBUTE_STRONG)
-        return true;
-    for (size_t i = 0; i < rule->n_matches; i++) {
-        const struct attribute *attribute = mapping_match_pins(rule->matches[i]);
-
-        if (attribute && attribute->strength == ATTRIBUTE_STRONG)
-            return true;
-        issuer = issuer || (attribute && attribute->field == ATTRIBUTE_FIELD_ISSUER);
-        serial = serial || (attribute && attribute->field == ATTRIBUTE_FIELD_SERIAL);
-    }
-    return issuer && serial;
-}
-
-static void compile_rule(struct compile *c, struct rule *rule)
-{
-    const struct config_mapping *section = c->section;
-
-    *rule = (struct rule){.title = xstrdup(section->title),
-                          .account = (enum config_account)section->account,
-                          .subject = (enum config_subject)section->subject,
-                          .multi = (enum config_multi)section->multi,
-                          .else_ = (enum config_else)section->else_,
-                          .weak_allowed = section->strength == CONFIG_STRENGTH_WEAK_ALLOWED};
-    compile_cas(c, rule);
-    compile_matches(c, rule);
-    compile_find(c, rule);
-    rule->strong = is_strong(rule);
-}
-
-bool mapping_compile(const struct config *config, const struct config_errors *errors,
-                     struct mapping_set **ret_set)
-{
-    AUTO(mapping_freep) struct mapping_set *set = xcalloc(1, sizeof(*set));
-    struct compile c = {.errors = errors};
-
-    set->rules = xcalloc(config->n_mapping, sizeof(*set->rules));
-    for (size_t i = 0; i < config->n_mapping; i++) {
-        c.section = &config->mapping[i];
-        compile_rule(&c, &set->rules[set->n_rules++]);
-    }
-    if (c.failed)
-        return false;
-    *ret_set = STEAL(set);
-    return true;
-}
-
-bool mapping_is_too_weak(const struct mapping_set *set, size_t i)
-{
-    const struct rule *rule = &set->rules[i];
-
-    return rule->find && !rule->strong && !rule->weak_allowed;
-}
-
-bool mapping_replica_options(const struct config *config, struct replica_options *options,
-                             struct error *err)
-{
-    for (size_t i = 0; i < config->n_mapping; i++)
-        if (config->mapping[i].find &&
-            !replica_options_add_filter(options, bytes_of(config->mapping[i].find), err))
-            return err_in(err, "mapping \"%s\"", config->mapping[i].title);
-    return true;
-}
-
-/* --- applying --------------------------------------------------------------------------------- */
 
 static void trace(const struct mapping_request *request, const char *fmt, ...) PRINTF(2, 3);
 
@@ -201,15 +35,15 @@ static void decide_for(struct mapping_result *result, enum reason reason, const 
     (void)snprintf(result->detail, sizeof(result->detail), "%s", detail);
 }
 
-static bool has_ca(const struct rule *rule, const char *ca)
+static bool has_ca(const struct mapping_rule *rule, const char *ca)
 {
     for (size_t i = 0; i < rule->n_cas; i++)
-        if (strcmp(rule->cas[i], ca) == 0)
+        if (strcmp(rule->cas[i].title, ca) == 0)
             return true;
     return false;
 }
 
-static bool all_match(const struct rule *rule, const struct mapping_request *request,
+static bool all_match(const struct mapping_rule *rule, const struct mapping_request *request,
                       bool *ret_match, struct error *err)
 {
     for (size_t i = 0; i < rule->n_matches; i++) {
@@ -230,7 +64,7 @@ static bool all_match(const struct rule *rule, const struct mapping_request *req
     return true;
 }
 
-static void trace_find(const struct rule *rule, const struct mapping_request *request)
+static void trace_find(const struct mapping_rule *rule, const struct mapping_request *request)
 {
     AUTO(writer_clear) struct writer out = writer_new((size_t)1 << 20);
 
@@ -241,20 +75,19 @@ static void trace_find(const struct rule *rule, const struct mapping_request *re
         trace(request, "  find %s", (const char *)writer_bytes(&out).at);
 }
 
-/* All DNs for the record; the client never sees them. */
+/* All names for the record, a line each; the client never sees them. */
 static void name_entries(const struct mapping_found *found, struct mapping_result *result)
 {
-    AUTO(writer_clear) struct writer out = writer_new(16 * REPLICA_DN_MAX);
+    AUTO(writer_clear) struct writer out = writer_new(CANDIDATES_LEN_MAX);
 
     for (size_t i = 0; i < found->n; i++) {
-        struct bytes dn = replica_entry_dn(found->at[i]);
-
-        writer_text(&out, i ? "; " : "");
-        writer_put(&out, dn);
+        writer_text(&out, i ? "\n" : "");
+        writer_put(&out, replica_entry_dn(found->at[i]));
     }
-    writer_text(&out, found->more ? "; ..." : "");
-    (void)snprintf(result->detail, sizeof(result->detail), "%.*s", (int)writer_bytes(&out).len,
-                   (const char *)writer_bytes(&out).at);
+    if (writer_ok(&out) && found->n)
+        result->candidates = xtext(writer_bytes(&out));
+    (void)snprintf(result->detail, sizeof(result->detail), "%zu%s entries", found->n,
+                   found->more ? " and more" : "");
 }
 
 /* The one of several accounts that was asked for by name. */
@@ -270,7 +103,7 @@ static const struct replica_entry *requested_entry(const struct mapping_request 
     return NULL;
 }
 
-static const struct replica_entry *choose(const struct rule *rule,
+static const struct replica_entry *choose(const struct mapping_rule *rule,
                                           const struct mapping_request *request,
                                           const struct mapping_found *found,
                                           struct mapping_result *result)
@@ -294,34 +127,21 @@ static const struct replica_entry *choose(const struct rule *rule,
     return entry;
 }
 
-/* A name proves nothing about an account that was made after the certificate (KB5014754, 40). */
-static void check_age(const struct mapping_request *request, struct mapping_result *result)
-{
-    const struct account *account = result->account;
-
-    if (account->created_s < 0)
-        decide_for(result, REASON_WEAK_MAPPING,
-                   "the age of the account (createTimestamp) is unknown");
-    else if (request->identity->not_before_s < account->created_s)
-        decide_for(result, REASON_CERT_OLDER_THAN_ACCOUNT, account->dn);
-}
-
-static void take_account(const struct rule *rule, const struct mapping_request *request,
+static void take_account(const struct mapping_rule *rule, const struct mapping_request *request,
                          const struct replica_entry *entry, struct mapping_result *result)
 {
-    result->strong = rule->strong;
+    result->strong = mapping_is_strong_for(rule, request);
     result->account = replica_account(request->replica, entry, request->now_s);
     trace(request, "  account %s (%s)", result->account->name, result->account->dn);
-    if (!rule->strong && !rule->weak_allowed)
-        decide_for(result, REASON_WEAK_MAPPING, "found by a name");
-    else if (result->account->reason != REASON_OK)
+    result->reason = mapping_check_entry(rule, request, entry, result->detail);
+    if (result->reason == REASON_OK && result->account->reason != REASON_OK)
         decide_for(result, result->account->reason, result->account->detail);
-    else if (!rule->strong)
-        check_age(request, result);
+    if (result->reason == REASON_OK && !result->strong)
+        result->reason = mapping_check_age(request, result->account, result->detail);
 }
 
 /* True when the rule has decided, false when the next one may. */
-static bool find_account(const struct rule *rule, const struct mapping_request *request,
+static bool find_account(const struct mapping_rule *rule, const struct mapping_request *request,
                          struct mapping_result *result)
 {
     struct mapping_found found = {.n = 0};
@@ -349,14 +169,15 @@ static bool find_account(const struct rule *rule, const struct mapping_request *
 }
 
 /* A rule before this one may have asked the directory and found nobody. */
-static struct mapping_result begin(const struct rule *rule, const struct mapping_result *before)
+static struct mapping_result begin(const struct mapping_rule *rule,
+                                   const struct mapping_result *before)
 {
     return (struct mapping_result){
         .mapping = rule->title, .subject = rule->subject, .asked = before->asked};
 }
 
 /* True when the rule has decided. */
-static bool apply(const struct rule *rule, const struct mapping_request *request,
+static bool apply(const struct mapping_rule *rule, const struct mapping_request *request,
                   struct mapping_result *result)
 {
     struct error err;
@@ -375,7 +196,10 @@ static bool apply(const struct rule *rule, const struct mapping_request *request
     if (!match)
         return false;
     *result = begin(rule, result);
-    return rule->find ? find_account(rule, request, result) : true;
+    if (rule->find)
+        return find_account(rule, request, result);
+    result->strong = mapping_is_strong_for(rule, request);
+    return true;
 }
 
 void mapping_apply(const struct mapping_set *set, const struct mapping_request *request,
@@ -389,7 +213,33 @@ void mapping_apply(const struct mapping_set *set, const struct mapping_request *
           ret_result->detail);
 }
 
+/* Rules whose conditions fit, up to the first that lets no other follow. Values that may not be
+ * used ask for nothing: mapping_apply says why. */
+void mapping_questions(const struct mapping_set *set, const struct mapping_request *request,
+                       void (*each)(void *context, struct bytes attribute, struct bytes value),
+                       void *context)
+{
+    for (size_t i = 0; set && i < set->n_rules; i++) {
+        const struct mapping_rule *rule = &set->rules[i];
+        struct error err;
+        bool match;
+
+        if (!has_ca(rule, request->ca))
+            continue;
+        if (!all_match(rule, request, &match, &err))
+            return;
+        if (!match)
+            continue;
+        if (rule->find)
+            (void)!mapping_find_questions(rule->find, request->identity, each, context, &err);
+        if (rule->else_ == CONFIG_ELSE_STOP)
+            return;
+    }
+}
+
 void mapping_result_clear(struct mapping_result *result)
 {
     result->account = account_free(result->account);
+    free(result->candidates);
+    result->candidates = NULL;
 }

@@ -1,17 +1,11 @@
 /*
- * Running a find: the values of one certificate are filled in, the leaves ask the replica, the
- * results are joined. decide and gatewayctl run it; no value is ever parsed again.
+ * Running a find on a replica: equality tests bring the candidates out of the indexes, the whole
+ * filter is then tested on each. decide and gatewayctl run it; no value is ever parsed again.
  */
 #include "gatewayd/decide/mapping_find_tree.h"
 
 #include "gatewayd/shared/xalloc.h"
-
-/* The values of one test for one certificate: one, or several for !any and !all. */
-struct filled {
-    struct bytes at[MAPPING_VALUES_MAX];
-    size_t n;
-    bool all;
-};
+#include "ldap/pieces.h"
 
 struct run {
     const struct mapping_find *find;
@@ -19,80 +13,18 @@ struct run {
     struct filled *filled; /* one per node */
 };
 
-static struct bytes value_octets(const struct identity_value *value)
+/* What the indexes brought; entries may come twice. */
+struct candidates {
+    const struct replica_entry **at;
+    size_t n;
+};
+
+static struct bytes attribute_of(const struct run *run, size_t i)
 {
-    return value->attribute->binary ? value->raw : value->text;
+    return bytes_of(run->find->nodes[i].attribute);
 }
 
-/* Puts one value together; `several` is the value of the part with !any or !all. */
-static void put_value(const struct find_node *node,
-                      const struct mapping_values values[FIND_PARTS_MAX], size_t several,
-                      struct writer *out)
-{
-    for (size_t i = 0; i < node->n_parts; i++) {
-        if (!node->parts[i].reference.attribute)
-            writer_put(out, node->parts[i].literal);
-        else
-            writer_put(out, value_octets(values[i].at[i == node->many ? several : 0]));
-    }
-}
-
-static bool fill(const struct find_node *node, const struct identity *identity,
-                 struct filled *ret_filled, struct error *err)
-{
-    struct mapping_values values[FIND_PARTS_MAX];
-    size_t n = 1;
-
-    for (size_t i = 0; i < node->n_parts; i++) {
-        const struct mapping_reference *reference = &node->parts[i].reference;
-
-        if (!reference->attribute)
-            continue;
-        if (!mapping_values_of(reference, identity, &values[i], err))
-            return false;
-        if (values[i].n == 0)
-            return err_set(err, REASON_NO_VALUE, "%s", reference->attribute->name);
-        if (i == node->many)
-            n = values[i].n;
-    }
-    ret_filled->all =
-        node->many < FIND_PARTS_MAX && node->parts[node->many].reference.many == MAPPING_ALL;
-    for (size_t several = 0; several < n; several++) {
-        struct writer out = writer_new(FIND_VALUE_MAX);
-        size_t len;
-        uint8_t *octets;
-
-        put_value(node, values, several, &out);
-        octets = writer_take(&out, &len);
-        if (!octets)
-            return err_set(err, REASON_BAD_ENCODING, "%s: too long", node->attribute);
-        ret_filled->at[ret_filled->n++] = (struct bytes){octets, len};
-    }
-    return true;
-}
-
-static void clear_filled(struct filled *filled, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < filled[i].n; k++)
-            free((void *)filled[i].at[k].at);
-    free(filled);
-}
-
-static bool fill_all(const struct mapping_find *find, const struct identity *identity,
-                     struct filled **ret_filled, struct error *err)
-{
-    struct filled *filled = xcalloc(find->n_nodes, sizeof(*filled));
-
-    for (size_t i = 0; i < find->n_nodes; i++) {
-        if (find->nodes[i].kind != FIND_TEST || fill(&find->nodes[i], identity, &filled[i], err))
-            continue;
-        clear_filled(filled, find->n_nodes);
-        return false;
-    }
-    *ret_filled = filled;
-    return true;
-}
+/* --- one entry -------------------------------------------------------------------------------- */
 
 static bool test_holds(const struct run *run, size_t i, const struct replica_entry *entry)
 {
@@ -100,104 +32,142 @@ static bool test_holds(const struct run *run, size_t i, const struct replica_ent
     size_t n = 0;
 
     for (size_t k = 0; k < filled->n; k++)
-        n += replica_entry_has(run->replica, entry, bytes_of(run->find->nodes[i].attribute),
-                               filled->at[k]);
+        n += replica_entry_has(run->replica, entry, attribute_of(run, i), filled->at[k]);
     return filled->all ? n == filled->n : n > 0;
+}
+
+static bool substring_holds(const struct run *run, size_t i, const struct replica_entry *entry)
+{
+    const struct find_node *node = &run->find->nodes[i];
+    const struct replica_pieces pieces = {.at = run->filled[i].pieces,
+                                          .n = run->filled[i].n_pieces,
+                                          .open_start = node->parts[0].star,
+                                          .open_end = node->parts[node->n_parts - 1].star};
+
+    return replica_entry_has_pieces(run->replica, entry, attribute_of(run, i), &pieces);
 }
 
 static bool holds(const struct run *run, size_t i, const struct replica_entry *entry)
 {
     const struct find_node *node = &run->find->nodes[i];
 
-    if (node->kind == FIND_TEST)
+    switch (node->kind) {
+    case FIND_TEST:
         return test_holds(run, i, entry);
+    case FIND_SUBSTRING:
+        return substring_holds(run, i, entry);
+    case FIND_PRESENT:
+        return replica_entry_value(run->replica, entry, attribute_of(run, i), 0).at != NULL;
+    case FIND_NOT:
+        return !holds(run, i + 1, entry);
+    case FIND_AND:
+    case FIND_OR:
+        break;
+    }
     for (size_t child = i + 1; child < node->next; child = run->find->nodes[child].next)
         if (holds(run, child, entry) != (node->kind == FIND_AND))
             return node->kind == FIND_OR;
     return node->kind == FIND_AND;
 }
 
-static void add_found(struct mapping_found *found, const struct replica_entry *entry)
+/* --- candidates ------------------------------------------------------------------------------- */
+
+/* Of a test with !all one value is enough; whoever has all of them has it. */
+static size_t n_asked(const struct filled *filled)
+{
+    return filled->all ? 1 : filled->n;
+}
+
+static size_t sum(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+/* How many entries the indexes would bring for node i; SIZE_MAX: they do not answer it. */
+static size_t cost(const struct run *run, size_t i)
+{
+    const struct find_node *node = &run->find->nodes[i];
+    size_t total = node->kind == FIND_AND ? SIZE_MAX : 0;
+
+    if (node->kind == FIND_TEST)
+        for (size_t k = 0; k < n_asked(&run->filled[i]); k++)
+            total = sum(total, replica_find(run->replica, attribute_of(run, i),
+                                            run->filled[i].at[k], NULL, 0));
+    else if (node->kind != FIND_AND && node->kind != FIND_OR)
+        return SIZE_MAX;
+    for (size_t child = i + 1; child < node->next; child = run->find->nodes[child].next) {
+        size_t one = cost(run, child);
+
+        if (node->kind == FIND_OR)
+            total = sum(total, one);
+        else if (one < total)
+            total = one;
+    }
+    return total;
+}
+
+/* candidates->at has room for cost(i) entries. */
+static void gather(const struct run *run, size_t i, struct candidates *candidates)
+{
+    const struct find_node *node = &run->find->nodes[i];
+    size_t wanted = node->kind == FIND_AND ? cost(run, i) : 0;
+
+    for (size_t k = 0; node->kind == FIND_TEST && k < n_asked(&run->filled[i]); k++) {
+        const struct bytes value = run->filled[i].at[k];
+        size_t room = MAPPING_CANDIDATES_MAX - candidates->n;
+        size_t n = replica_find(run->replica, attribute_of(run, i), value,
+                                candidates->at + candidates->n, room);
+
+        candidates->n += n < room ? n : room;
+    }
+    for (size_t child = i + 1; child < node->next; child = run->find->nodes[child].next) {
+        if (node->kind == FIND_AND && cost(run, child) != wanted)
+            continue;
+        gather(run, child, candidates);
+        if (node->kind == FIND_AND)
+            return; /* one branch is enough: all must hold in any case */
+    }
+}
+
+static bool is_known(const struct mapping_found *found, const struct replica_entry *entry)
 {
     for (size_t i = 0; i < found->n; i++)
         if (found->at[i] == entry)
-            return;
-    if (found->n < MAPPING_FOUND_MAX)
-        found->at[found->n++] = entry;
-    else
-        found->more = true;
+            return true;
+    return false;
 }
 
-static void keep_holding(const struct run *run, size_t i, struct mapping_found *found)
+static void keep_holding(const struct run *run, const struct candidates *candidates,
+                         struct mapping_found *found)
 {
-    size_t n = 0;
+    for (size_t i = 0; i < candidates->n && !found->more; i++) {
+        const struct replica_entry *entry = candidates->at[i];
 
-    for (size_t k = 0; k < found->n; k++)
-        if (holds(run, i, found->at[k]))
-            found->at[n++] = found->at[k];
-    found->n = n;
-}
-
-static void gather_test(const struct run *run, size_t i, struct mapping_found *found)
-{
-    const struct filled *filled = &run->filled[i];
-    size_t n_asked = filled->all ? 1 : filled->n;
-
-    for (size_t k = 0; k < n_asked; k++) {
-        const struct replica_entry *entries[MAPPING_FOUND_MAX];
-        size_t n = replica_find(run->replica, bytes_of(run->find->nodes[i].attribute),
-                                filled->at[k], entries, MAPPING_FOUND_MAX);
-
-        found->more = found->more || n > MAPPING_FOUND_MAX;
-        for (size_t e = 0; e < n && e < MAPPING_FOUND_MAX; e++)
-            add_found(found, entries[e]);
+        if (is_known(found, entry) || !holds(run, 0, entry))
+            continue;
+        if (found->n < MAPPING_FOUND_MAX)
+            found->at[found->n++] = entry;
+        else
+            found->more = true;
     }
-    if (filled->all)
-        keep_holding(run, i, found);
 }
 
-static void gather(const struct run *run, size_t i, struct mapping_found *ret_found);
-
-static void merge(struct mapping_found *found, const struct mapping_found *other)
+static void find_entries(const struct run *run, struct mapping_found *ret_found)
 {
-    found->more = found->more || other->more;
-    for (size_t i = 0; i < other->n; i++)
-        add_found(found, other->at[i]);
+    size_t n = cost(run, 0);
+    struct candidates candidates = {.n = 0};
+
+    ret_found->n = 0;
+    ret_found->more = n > MAPPING_CANDIDATES_MAX;
+    if (n == 0 || ret_found->more)
+        return;
+    candidates.at = xcalloc(MAPPING_CANDIDATES_MAX, sizeof(struct replica_entry *));
+    gather(run, 0, &candidates);
+    keep_holding(run, &candidates, ret_found);
+    free(candidates.at);
 }
 
-/* One branch that is not too wide gives the candidates; all must hold for each of them. */
-static void gather_and(const struct run *run, size_t i, struct mapping_found *ret_found)
-{
-    const struct find_node *node = &run->find->nodes[i];
-
-    for (size_t child = i + 1; child < node->next; child = run->find->nodes[child].next) {
-        gather(run, child, ret_found);
-        if (!ret_found->more)
-            break;
-    }
-    keep_holding(run, i, ret_found);
-}
-
-/* Entries below node i. `more` with too few entries means: too many to tell them apart. */
-static void gather(const struct run *run, size_t i, struct mapping_found *ret_found)
-{
-    const struct find_node *node = &run->find->nodes[i];
-    struct mapping_found found = {.n = 0};
-
-    if (node->kind == FIND_TEST) {
-        gather_test(run, i, &found);
-    } else if (node->kind == FIND_AND) {
-        gather_and(run, i, &found);
-    } else {
-        for (size_t child = i + 1; child < node->next; child = run->find->nodes[child].next) {
-            struct mapping_found part;
-
-            gather(run, child, &part);
-            merge(&found, &part);
-        }
-    }
-    *ret_found = found;
-}
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool mapping_find_run(const struct mapping_find *find, const struct identity *identity,
                       const struct replica *replica, struct mapping_found *ret_found,
@@ -205,64 +175,37 @@ bool mapping_find_run(const struct mapping_find *find, const struct identity *id
 {
     struct run run = {.find = find, .replica = replica};
 
-    if (!fill_all(find, identity, &run.filled, err))
+    if (!find_fill(find, identity, &run.filled, err))
         return false;
-    gather(&run, 0, ret_found);
-    clear_filled(run.filled, find->n_nodes);
+    find_entries(&run, ret_found);
+    find_filled_free(run.filled, find);
     return true;
 }
 
-/* --- printing --------------------------------------------------------------------------------- */
-
-static void print_value(struct bytes value, struct writer *out)
+bool mapping_find_holds(const struct mapping_find *find, const struct identity *identity,
+                        const struct replica *replica, const struct replica_entry *entry,
+                        bool *ret_holds, struct error *err)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.at[i];
+    struct run run = {.find = find, .replica = replica};
 
-        if (c > ' ' && c < 0x7f && c != '(' && c != ')' && c != '*' && c != '\\')
-            writer_u8(out, c);
-        else
-            writer_printf(out, "\\%02x", c);
-    }
+    if (!find_fill(find, identity, &run.filled, err))
+        return false;
+    *ret_holds = holds(&run, 0, entry);
+    find_filled_free(run.filled, find);
+    return true;
 }
 
-static void print_test(const struct find_node *node, const struct filled *filled,
-                       struct writer *out)
-{
-    if (filled->n > 1)
-        writer_text(out, filled->all ? "(&" : "(|");
-    for (size_t i = 0; i < filled->n; i++) {
-        writer_printf(out, "(%s=", node->attribute);
-        print_value(filled->at[i], out);
-        writer_u8(out, ')');
-    }
-    if (filled->n > 1)
-        writer_u8(out, ')');
-}
-
-static void print_node(const struct mapping_find *find, const struct filled *filled, size_t i,
-                       struct writer *out)
-{
-    const struct find_node *node = &find->nodes[i];
-
-    if (node->kind == FIND_TEST) {
-        print_test(node, &filled[i], out);
-        return;
-    }
-    writer_text(out, node->kind == FIND_AND ? "(&" : "(|");
-    for (size_t child = i + 1; child < node->next; child = find->nodes[child].next)
-        print_node(find, filled, child, out);
-    writer_u8(out, ')');
-}
-
-bool mapping_find_print(const struct mapping_find *find, const struct identity *identity,
-                        struct writer *out, struct error *err)
+bool mapping_find_questions(const struct mapping_find *find, const struct identity *identity,
+                            void (*each)(void *context, struct bytes attribute, struct bytes value),
+                            void *context, struct error *err)
 {
     struct filled *filled;
 
-    if (!fill_all(find, identity, &filled, err))
+    if (!find_fill(find, identity, &filled, err))
         return false;
-    print_node(find, filled, 0, out);
-    clear_filled(filled, find->n_nodes);
+    for (size_t i = 0; i < find->n_nodes; i++)
+        for (size_t k = 0; find->nodes[i].kind == FIND_TEST && k < filled[i].n; k++)
+            each(context, bytes_of(find->nodes[i].attribute), filled[i].at[k]);
+    find_filled_free(filled, find);
     return true;
 }

@@ -4,16 +4,26 @@
  */
 #include "gatewayd/decide/mapping_match.h"
 
+#include "gatewayd/decide/mapping_anchor.h"
 #include "gatewayd/shared/xalloc.h"
+#include "ldap/dn.h"
 
 #include <regex.h>
 
-enum match_kind { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_EXPRESSION };
+/* NAME: whole distinguished names, by the form in which ldap/dn.h compares them. */
+enum test_kind {
+    TEST_EXACT,
+    TEST_PREFIX,
+    TEST_SUFFIX,
+    TEST_EXPRESSION,
+    TEST_NAME,
+    TEST_NAME_SUFFIX
+};
 
 struct mapping_match {
     char *text;
     struct mapping_reference reference;
-    enum match_kind kind;
+    enum test_kind kind;
     char *wanted;
     regex_t expression;
 };
@@ -41,15 +51,40 @@ static bool starts_with(struct bytes text, const char *prefix)
     return text.len >= start.len && memcmp(text.at, start.at, start.len) == 0;
 }
 
+static bool is_name(const struct mapping_match *match)
+{
+    const struct attribute *attribute = match->reference.attribute;
+
+    return attribute->field == ATTRIBUTE_FIELD_SUBJECT ||
+           attribute->field == ATTRIBUTE_FIELD_ISSUER ||
+           (attribute->source == ATTRIBUTE_SAN && attribute->tag == 4);
+}
+
+static bool set_name(struct mapping_match *match, struct bytes value, enum test_kind kind,
+                     struct error *err)
+{
+    struct dn dn;
+
+    if (!dn_normalise(value, &dn))
+        return err_set(err, REASON_CONFIG_VALUE, "no distinguished name (RFC 4514): %s",
+                       match->text);
+    match->kind = kind;
+    match->wanted = xtext((struct bytes){dn.text, dn.len});
+    return true;
+}
+
 static bool set_exact(struct mapping_match *match, struct bytes value, struct error *err)
 {
     if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
         value = (struct bytes){value.at + 1, value.len - 2};
     if (value.len == 0 || memchr(value.at, '"', value.len))
         return err_set(err, REASON_CONFIG_VALUE, "no plain value: %s", match->text);
-    match->kind = MATCH_EXACT;
+    if (is_name(match))
+        return set_name(match, value, TEST_NAME, err);
+    match->kind = TEST_EXACT;
     match->wanted = xtext(value);
-    return true;
+    return anchor_check(match->reference.attribute, ANCHOR_EXACT, value, err) ||
+           err_in(err, "%s", match->text);
 }
 
 /* Back references would make the matching time exponential. */
@@ -119,14 +154,26 @@ static bool set_expression(struct mapping_match *match, struct bytes value, stru
             GROUP_DEPTH_MAX, match->text);
     if (regcomp(&match->expression, match->wanted, REG_EXTENDED) != 0)
         return err_set(err, REASON_CONFIG_VALUE, "malformed expression: %s", match->text);
-    match->kind = MATCH_EXPRESSION;
+    match->kind = TEST_EXPRESSION;
     return true;
+}
+
+/* "*,O=Corp": parts of a text would also be found inside of a value. */
+static bool set_name_pattern(struct mapping_match *match, struct bytes value, struct error *err)
+{
+    if (!starts_with(value, "*,"))
+        return err_set(err, REASON_CONFIG_VALUE,
+                       "whole names: write = \"...\", ~ *,O=..., or test subject.cn and so on: %s",
+                       match->text);
+    return set_name(match, (struct bytes){value.at + 2, value.len - 2}, TEST_NAME_SUFFIX, err);
 }
 
 static bool set_pattern(struct mapping_match *match, struct bytes value, struct error *err)
 {
     bool begins, ends;
 
+    if (is_name(match))
+        return set_name_pattern(match, value, err);
     if (starts_with(value, "re:"))
         return set_expression(match, (struct bytes){value.at + 3, value.len - 3}, err);
     begins = value.len > 1 && value.at[0] == '*';
@@ -134,19 +181,24 @@ static bool set_pattern(struct mapping_match *match, struct bytes value, struct 
     if (begins == ends)
         return err_set(err, REASON_CONFIG_VALUE, "write prefix*, *suffix or re:^...$: %s",
                        match->text);
-    match->kind = begins ? MATCH_SUFFIX : MATCH_PREFIX;
+    match->kind = begins ? TEST_SUFFIX : TEST_PREFIX;
     value = (struct bytes){value.at + (begins ? 1 : 0), value.len - 1};
     if (memchr(value.at, '*', value.len))
         return err_set(err, REASON_CONFIG_VALUE, "more than one *: %s", match->text);
     match->wanted = xtext(value);
-    return true;
+    return anchor_check(match->reference.attribute, begins ? ANCHOR_SUFFIX : ANCHOR_PREFIX, value,
+                        err) ||
+           err_in(err, "%s", match->text);
 }
 
 static bool set_reference(struct mapping_match *match, struct bytes name, bool any,
                           struct error *err)
 {
     if (!mapping_reference_parse(trim(name), &match->reference, err))
-        return false;
+        return err_in(err, "%s", match->text);
+    if (match->reference.ad)
+        return err_set(err, REASON_CONFIG_VALUE, "%s is for find alone: %s",
+                       match->reference.ad->name, match->text);
     if (match->reference.attribute->binary)
         return err_set(err, REASON_CONFIG_VALUE, "%s cannot be matched: use cert!sha256",
                        match->reference.attribute->name);
@@ -194,7 +246,7 @@ struct mapping_match *mapping_match_free(struct mapping_match *match)
 {
     if (!match)
         return NULL;
-    if (match->kind == MATCH_EXPRESSION)
+    if (match->kind == TEST_EXPRESSION)
         regfree(&match->expression);
     free(match->text);
     free(match->wanted);
@@ -207,9 +259,39 @@ const char *mapping_match_text(const struct mapping_match *match)
     return match->text;
 }
 
-const struct attribute *mapping_match_pins(const struct mapping_match *match)
+const struct mapping_reference *mapping_match_reads(const struct mapping_match *match)
 {
-    return match->kind == MATCH_EXACT ? match->reference.attribute : NULL;
+    return &match->reference;
+}
+
+const struct mapping_reference *mapping_match_pins(const struct mapping_match *match)
+{
+    return match->kind == TEST_EXACT || match->kind == TEST_NAME ? &match->reference : NULL;
+}
+
+/* Ends with the wanted relative names, or is them. */
+static bool ends_in(struct bytes name, struct bytes wanted)
+{
+    size_t escapes = 0, at = name.len - wanted.len;
+
+    if (name.len < wanted.len || memcmp(name.at + at, wanted.at, wanted.len) != 0)
+        return false;
+    if (at == 0)
+        return true;
+    while (escapes + 1 < at && name.at[at - 2 - escapes] == '\\')
+        escapes++;
+    return name.at[at - 1] == ',' && escapes % 2 == 0;
+}
+
+static bool name_matches(const struct mapping_match *match, struct bytes value)
+{
+    struct bytes wanted = bytes_of(match->wanted), name;
+    struct dn dn;
+
+    if (!dn_normalise(value, &dn))
+        return false;
+    name = (struct bytes){dn.text, dn.len};
+    return match->kind == TEST_NAME ? bytes_equal(name, wanted) : ends_in(name, wanted);
 }
 
 /* Anchors bind only their own branch of "^a|b$": the match must span the whole value. */
@@ -226,15 +308,18 @@ static bool matches(const struct mapping_match *match, struct bytes value)
     struct bytes wanted = bytes_of(match->wanted);
 
     switch (match->kind) {
-    case MATCH_EXACT:
+    case TEST_EXACT:
         return bytes_equal(value, wanted);
-    case MATCH_PREFIX:
+    case TEST_PREFIX:
         return value.len >= wanted.len && memcmp(value.at, wanted.at, wanted.len) == 0;
-    case MATCH_SUFFIX:
+    case TEST_SUFFIX:
         return value.len >= wanted.len &&
                memcmp(value.at + value.len - wanted.len, wanted.at, wanted.len) == 0;
-    case MATCH_EXPRESSION:
+    case TEST_EXPRESSION:
         return expression_matches(match, value);
+    case TEST_NAME:
+    case TEST_NAME_SUFFIX:
+        return name_matches(match, value);
     }
     return false;
 }
@@ -248,7 +333,7 @@ bool mapping_match_holds(const struct mapping_match *match, const struct identit
     if (!mapping_values_of(&match->reference, identity, &values, err))
         return false;
     for (size_t i = 0; i < values.n; i++)
-        n += matches(match, values.at[i]->text);
+        n += matches(match, values.at[i]);
     *ret_holds = match->reference.many == MAPPING_ALL ? values.n > 0 && n == values.n : n > 0;
     return true;
 }

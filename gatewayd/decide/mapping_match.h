@@ -5,6 +5,8 @@
  *   san.email ~ *@corp.example      prefix* or *suffix
  *   eku has clientAuth              one of the values
  *   san.upn ~ re:^[a-z]+@corp$      a POSIX extended expression for the whole value
+ *   issuer = "CN=Users CA,O=Corp"   whole names by their components (RFC 5280 7.1)
+ *   subject ~ *,O=Corp              a whole name that ends (at its root) so
  */
 #include "gatewayd/decide/mapping_values.h"
 
@@ -16,8 +18,10 @@ bool mapping_match_compile(struct bytes text, struct mapping_match **ret_match,
 struct mapping_match *mapping_match_free(struct mapping_match *match); /* accepts NULL */
 /* The text as it was written; lives as long as the match. */
 const char *mapping_match_text(const struct mapping_match *match);
+/* The attribute that it reads. */
+const struct mapping_reference *mapping_match_reads(const struct mapping_match *match);
 /* The attribute whose exact value it demands; NULL when it only limits it. */
-const struct attribute *mapping_match_pins(const struct mapping_match *match);
+const struct mapping_reference *mapping_match_pins(const struct mapping_match *match);
 /* False with a reason when a value that it needs may not be used. No value at all holds nothing. */
 bool mapping_match_holds(const struct mapping_match *match, const struct identity *identity,
                          bool *ret_holds, struct error *err) MUST_CHECK;

@@ -158,6 +158,19 @@ static void set_connection(struct draft *draft, const struct session *session)
         record->crl_age = clock_realtime_s() - open->crl_this_update_s;
 }
 
+/* One a line. */
+static void set_candidates(struct draft *draft, const char *lines)
+{
+    struct audit_texts *texts = &draft->record.id_candidates;
+
+    while (*lines && texts->n < AUDIT_TEXTS_MAX) {
+        size_t len = strcspn(lines, "\n");
+
+        texts->at[texts->n++] = clean(draft, (struct bytes){(const uint8_t *)lines, len});
+        lines += len + (lines[len] == '\n');
+    }
+}
+
 static void set_person(struct draft *draft, const struct session *session)
 {
     struct audit_record *record = &draft->record;
@@ -167,6 +180,8 @@ static void set_person(struct draft *draft, const struct session *session)
     if (session->open.not_after_s > 0)
         record->cert_not_after = session->open.not_after_s;
     record->id_mapping = clean_text(draft, session->mapping);
+    if (session->reason == REASON_AMBIGUOUS_USER)
+        set_candidates(draft, session->candidates);
     record->id_user = clean_text(draft, session->user);
     if (session->account)
         record->id_uid = session->account->uid;

@@ -44,7 +44,7 @@ static const size_t texts[] = {
     offsetof(struct session, file),       offsetof(struct session, message),
     offsetof(struct session, detail),     offsetof(struct session, chain_detail),
     offsetof(struct session, end_detail), offsetof(struct session, user),
-    offsetof(struct session, login),
+    offsetof(struct session, login),      offsetof(struct session, candidates),
 };
 
 static const char **text_of(struct session *session, size_t number)

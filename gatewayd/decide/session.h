@@ -73,6 +73,8 @@ struct session {
     const char *login;             /* login name asked for or confirmed; "" not known */
     bool by_name;                  /* the login name will choose among several accounts */
     bool who_asked;                /* of a directory, whose age matters */
+    bool strong;                   /* found by the certificate or its key, not by a name */
+    const char *candidates;        /* accounts that all fit, a line each; for the record alone */
 
     /* What was decided. */
     enum reason reason; /* OK, or why not */

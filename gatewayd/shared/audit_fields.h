@@ -39,6 +39,7 @@ AUDIT_FIELD("file.torn", TEXT, file_torn, "file that the unfinished last line of
 AUDIT_FIELD("file.valid", NUMBER, file_valid, "octets of the file before that count: what follows was never acknowledged")
 AUDIT_FIELD("groups", TEXTS, groups, "groups of the account that a rule named")
 AUDIT_FIELD("host", STAMP, host, "name of the machine")
+AUDIT_FIELD("id.candidates", TEXTS, id_candidates, "DNs of the entries that all fit: why it is ambiguous_user. Never shown to the client")
 AUDIT_FIELD("id.mapping", TEXT, id_mapping, "mapping that found the account")
 AUDIT_FIELD("id.uid", NUMBER, id_uid, "uid of the account")
 AUDIT_FIELD("id.user", TEXT, id_user, "name of the account")

@@ -45,6 +45,9 @@ OPTION(ca, eku, TEXT, "strict", 1, 32, "", LIVE, "whether certificates must be f
 OPTION(ca, policies, LIST, NULL, 1, 64, "", LIVE, "certificate policies (OIDs) of which one must be valid for the whole path; left out: any")
 OPTION(ca, max_depth, COUNT, 6, 1, 16, "", LIVE, "most certificates in a chain, the anchor not counted; a client and one intermediate are 2")
 OPTION(ca, ocsp, CHOICE, 0, 0, 2, "off|soft|require", LIVE, "whether a client's certificate (the lists look after those above it) is asked for by OCSP: soft denies what is revoked, require also what nobody answers for")
+OPTION(ca, ski, CHOICE, 0, 0, 1, "chosen|computed", LIVE, "whether this authority always computes the subject key identifier from the key, so that finding an account by it is strong; chosen: it may put anything there")
+OPTION(ca, san, CHOICE, 0, 0, 1, "requested|authoritative", LIVE, "whether alternative names are the authority's own words; requested: whoever asks for a certificate may choose them, so that a security identifier among them is weak")
+OPTION(ca, trust_domain, TEXT, NULL, 1, 255, "", LIVE, "SPIFFE trust domain of this authority: an id in it is a strong name, one of another domain is a weak one")
 OPTION(ca, ocsp_responder, TEXT, NULL, 1, 1024, "", LIVE, "http:// address of the responder; left out: the one that the certificate names")
 END_SECTION(ca)
 
@@ -111,7 +114,11 @@ OPTION(mapping, account, CHOICE, 0, 0, 1, "required|optional", LIVE, "optional: 
 OPTION(mapping, subject, CHOICE, 0, 0, 2, "human|service|device", LIVE, "what holds such a certificate")
 OPTION(mapping, multi, CHOICE, 0, 0, 1, "no|by-requested-name", LIVE, "several accounts: refuse, or the requested login name chooses")
 OPTION(mapping, else, CHOICE, 0, 0, 1, "stop|continue", LIVE, "when nobody is found: end here, or try the next rule")
-OPTION(mapping, strength, CHOICE, 0, 0, 1, "strong|weak-allowed", LIVE, "whether a name alone may identify an account (identity by name is weak)")
+OPTION(mapping, strength, CHOICE, 0, 0, 1, "strong|weak-allowed", LIVE, "whether a name alone may identify an account (identity by name is weak); better with weak_policies or weak_suffixes")
+OPTION(mapping, weak_policies, LIST, NULL, 1, 32, "", LIVE, "with weak-allowed: certificate policies (OIDs) of which the certificate must have one, or a name does not identify an account")
+OPTION(mapping, weak_suffixes, LIST, NULL, 1, 64, "", LIVE, "with weak-allowed: ends such as \"@corp.example\" of which each name that find reads must have one, letters of either case")
+OPTION(mapping, allow_substring, CHOICE, 0, 0, 1, "no|yes", LIVE, "whether `*` in find and confirm stands for any text; without it a value is compared as a whole")
+OPTION(mapping, confirm, LIST, NULL, 1, 8, "", LIVE, "second factor of identity: filters that the account must also fit, \"(employeeNumber={subject.serialnumber})\"; what is missing on either side denies (confirm_mismatch, no_value)")
 END_SECTION(mapping)
 
 SECTION(policy, SINGLE)

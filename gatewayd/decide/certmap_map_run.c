@@ -248,6 +248,8 @@ bool certmap_map_expand(const struct certmap_map *map,
 
 static const char *native(const struct certmap_piece *piece)
 {
+    if (piece->field->what == CERTMAP_FIELD_KEY_ID)
+        return "{ski}"; /* as strong as the ca section says */
     switch (piece->field->strength) {
     case ATTRIBUTE_STRONG:
         return "{cert!sha256}";

@@ -287,7 +287,7 @@ static bool parse_condition(struct parse *p, struct certmap_match *match)
         p->at += strlen(keys[i].text);
         return parse_value(p);
     }
-    return refuse(p, "no such condition", p->at);
+    return refuse(p, "no such condition (a value cannot hold <)", p->at);
 }
 
 bool certmap_match_parse(const char *text, struct certmap_match **ret_match, struct error *err)

@@ -48,7 +48,8 @@ static size_t times(const char *at, const char **ret_end)
     if (*end != '}')
         return 0;
     *ret_end = end;
-    return (size_t)(high > low ? high : low) + 1;
+    high = high > low ? high : low;
+    return high < EXPRESSION_NODES_MAX ? (size_t)high + 1 : EXPRESSION_NODES_MAX + 1;
 }
 
 static bool multiply(struct count *c, size_t by)

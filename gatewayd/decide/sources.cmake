@@ -12,4 +12,5 @@ list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decid
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)
 list(APPEND GATEWAYD_SOURCES decide/handoff.c decide/preview.c)
 list(APPEND GATEWAYD_SOURCES decide/certmap_certificate.c decide/certmap_map.c decide/certmap_map_run.c
-    decide/certmap_match.c decide/certmap_match_run.c decide/certmap_name.c decide/certmap_san.c decide/expression.c)
+    decide/certmap_match.c decide/certmap_match_run.c decide/certmap_name.c decide/certmap_san.c decide/certmap_warnings.c
+    decide/expression.c)

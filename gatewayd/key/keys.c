@@ -17,11 +17,6 @@ enum {
     RSA_BITS_MAX = 8192, /* what TLS libraries still verify without pain */
 };
 
-struct keys {
-    EVP_PKEY *at[KEY_ROLE__COUNT][KEYS_MAX];
-    bool tls12[KEYS_MAX]; /* of server keys: their sections allow it */
-};
-
 /* One row per scheme: which key it fits, and how OpenSSL is told. */
 static const struct scheme {
     uint32_t id;
@@ -36,16 +31,36 @@ static const struct scheme {
     {SCHEME_ED25519, "ED25519", NULL, NULL, false},
 };
 
+/* A key with what signs by each scheme that fits it, copied for each signature: OpenSSL looks up
+ * algorithms and parameters once. */
+struct entry {
+    EVP_PKEY *key;
+    EVP_MD_CTX *ready[ARRAY_LEN(schemes)];
+    bool tls12; /* of server keys: the section allows it */
+};
+
+struct keys {
+    struct entry at[KEY_ROLE__COUNT][KEYS_MAX];
+};
+
 struct keys *keys_new(void)
 {
     return xcalloc(1, sizeof(struct keys));
+}
+
+static void clear(struct entry *entry)
+{
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        EVP_MD_CTX_free(entry->ready[i]);
+    EVP_PKEY_free(entry->key);
+    *entry = (struct entry){0};
 }
 
 struct keys *keys_free(struct keys *keys)
 {
     for (size_t role = 0; keys && role < KEY_ROLE__COUNT; role++)
         for (size_t i = 0; i < KEYS_MAX; i++)
-            EVP_PKEY_free(keys->at[role][i]);
+            clear(&keys->at[role][i]);
     free(keys);
     return NULL;
 }
@@ -55,7 +70,7 @@ size_t keys_count(const struct keys *keys, enum key_role role)
     size_t n = 0;
 
     for (size_t i = 0; i < KEYS_MAX; i++)
-        n += keys->at[role][i] != NULL;
+        n += keys->at[role][i].key != NULL;
     return n;
 }
 
@@ -96,6 +111,37 @@ static int no_password(char *buf, int size, int writing, void *context)
     return -1;
 }
 
+static EVP_MD_CTX *make_ready(EVP_PKEY *key, const struct scheme *scheme)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pkey_ctx = NULL;
+
+    if (ctx && EVP_DigestSignInit_ex(ctx, &pkey_ctx, scheme->digest, NULL, NULL, key, NULL) == 1 &&
+        (!scheme->pss || (EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                          EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, RSA_PSS_SALTLEN_DIGEST) == 1)))
+        return ctx;
+    EVP_MD_CTX_free(ctx);
+    return NULL;
+}
+
+/* Owns the key, also where it fails. */
+static bool fill(struct entry *entry, EVP_PKEY *key, struct error *err)
+{
+    clear(entry);
+    entry->key = key;
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (!scheme_fits(&schemes[i], key))
+            continue;
+        entry->ready[i] = make_ready(key, &schemes[i]);
+        if (entry->ready[i])
+            continue;
+        clear(entry);
+        ERR_clear_error();
+        return err_set(err, REASON_CRYPTO, "scheme 0x%04x", schemes[i].id);
+    }
+    return true;
+}
+
 bool keys_add(struct keys *keys, enum key_role role, uint32_t index, struct bytes pem,
               struct error *err)
 {
@@ -110,31 +156,24 @@ bool keys_add(struct keys *keys, enum key_role role, uint32_t index, struct byte
         EVP_PKEY_free(key);
         return index < KEYS_MAX ? false : err_set(err, REASON_CONFIG_VALUE, "section %u", index);
     }
-    EVP_PKEY_free(keys->at[role][index]);
-    keys->at[role][index] = key;
-    return true;
+    return fill(&keys->at[role][index], key, err);
 }
 
 void keys_allow_tls12(struct keys *keys, uint32_t index)
 {
     if (index < KEYS_MAX)
-        keys->tls12[index] = true;
+        keys->at[KEY_ROLE_SERVER][index].tls12 = true;
 }
 
-static bool sign_with(EVP_PKEY *key, const struct scheme *scheme, struct bytes content,
-                      uint8_t *out, size_t *ret_len)
+static bool sign_with(const EVP_MD_CTX *ready, struct bytes content, uint8_t *out, size_t *ret_len)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *pkey_ctx = NULL;
     size_t len = KEYS_SIGNATURE_MAX;
-    bool good;
+    bool good = ctx && EVP_MD_CTX_copy_ex(ctx, ready) == 1;
 
-    good = ctx &&
-           EVP_DigestSignInit_ex(ctx, &pkey_ctx, scheme->digest, NULL, NULL, key, NULL) == 1 &&
-           (!scheme->pss ||
-            (EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
-           EVP_DigestSign(ctx, out, &len, content.at, content.len) == 1;
+    if (good)
+        EVP_MD_CTX_set_flags(ctx, EVP_MD_CTX_FLAG_FINALISE); /* our copy needs no other one */
+    good = good && EVP_DigestSign(ctx, out, &len, content.at, content.len) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     if (good)
@@ -145,8 +184,8 @@ static bool sign_with(EVP_PKEY *key, const struct scheme *scheme, struct bytes c
 /* The content decides which kind it is; where 1.2 is not allowed it is judged as 1.3 is. */
 static bool may_sign(const struct keys *keys, const struct message_sign *msg, struct error *err)
 {
-    if (msg->role == KEY_ROLE_SERVER && msg->key < KEYS_MAX && keys->tls12[msg->key] &&
-        server_key_exchange_check(msg->content, err))
+    if (msg->role == KEY_ROLE_SERVER && msg->key < KEYS_MAX &&
+        keys->at[KEY_ROLE_SERVER][msg->key].tls12 && server_key_exchange_check(msg->content, err))
         return true;
     return certificate_verify_check((enum key_role)msg->role, msg->content, err);
 }
@@ -154,18 +193,16 @@ static bool may_sign(const struct keys *keys, const struct message_sign *msg, st
 bool keys_sign(const struct keys *keys, const struct message_sign *msg,
                uint8_t out[KEYS_SIGNATURE_MAX], size_t *ret_len, struct error *err)
 {
-    EVP_PKEY *key;
+    const struct entry *entry;
 
     if (!may_sign(keys, msg, err))
         return false;
-    key = msg->key < KEYS_MAX ? keys->at[msg->role][msg->key] : NULL;
-    if (!key)
+    entry = msg->key < KEYS_MAX ? &keys->at[msg->role][msg->key] : NULL;
+    if (!entry || !entry->key)
         return err_set(err, REASON_KEY_UNAVAILABLE, "no key for section %u", msg->key);
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        if (schemes[i].id != msg->scheme || !scheme_fits(&schemes[i], key))
-            continue;
-        return sign_with(key, &schemes[i], msg->content, out, ret_len) ||
-               err_set(err, REASON_CRYPTO, "signature with scheme 0x%04x", msg->scheme);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (schemes[i].id == msg->scheme && entry->ready[i])
+            return sign_with(entry->ready[i], msg->content, out, ret_len) ||
+                   err_set(err, REASON_CRYPTO, "signature with scheme 0x%04x", msg->scheme);
     return err_set(err, REASON_MSG_MALFORMED, "scheme 0x%04x does not fit the key", msg->scheme);
 }

@@ -228,6 +228,38 @@ static void test_schemes(void **state)
     free_all(keys);
 }
 
+/* What is kept ready for a key goes with it, and a signature leaves nothing behind for the next. */
+static void test_replaced(void **state)
+{
+    static const uint32_t schemes[] = {SCHEME_ECDSA_P256_SHA256, SCHEME_ECDSA_P256_SHA256,
+                                       SCHEME_RSA_PSS_SHA256, SCHEME_RSA_PSS_SHA384};
+    struct keys *keys = make_keys();
+    EVP_PKEY *other[] = {EVP_EC_gen("P-256"), EVP_RSA_gen(2048)};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct message_sign msg = {.key = KEY_P256, .scheme = schemes[i]};
+        const char *digest = schemes[i] == SCHEME_RSA_PSS_SHA384 ? "SHA384" : "SHA256";
+        struct bytes pem = pki_key_pem(other[i / 2]);
+        uint8_t signature[KEYS_SIGNATURE_MAX];
+        struct error err;
+        size_t len = 0;
+
+        assert_true(keys_add(keys, KEY_ROLE_SERVER, KEY_P256, pem, &err));
+        for (int block = 0; block < 2; block++) {
+            assert_true(sign(keys, msg, blocks[block].content, signature, &len));
+            assert_true(fits(other[i / 2], digest, blocks[block].content, signature, len));
+            assert_false(fits(other[i / 2], digest, blocks[!block].content, signature, len));
+        }
+        msg.scheme = schemes[3 - i]; /* of the other kind of key */
+        assert_false(sign(keys, msg, blocks[0].content, signature, &len));
+        free((void *)pem.at);
+    }
+    EVP_PKEY_free(other[0]);
+    EVP_PKEY_free(other[1]);
+    free_all(keys);
+}
+
 static void test_roles(void **state)
 {
     const struct bytes server = B(SPACES64 SERVER HASH32), client = B(SPACES64 CLIENT HASH32);
@@ -318,7 +350,7 @@ int main(void)
         cmocka_unit_test(test_blocks),       cmocka_unit_test(test_client_blocks),
         cmocka_unit_test(test_exchanges),    cmocka_unit_test(test_schemes),
         cmocka_unit_test(test_roles),        cmocka_unit_test(test_tls12),
-        cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_refused_keys), cmocka_unit_test(test_replaced),
     };
 
     return cmocka_run_group_tests_name("keys", tests, NULL, NULL);

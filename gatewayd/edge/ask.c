@@ -12,8 +12,6 @@
 #include "gatewayd/edge/tls_words.h"
 #include "gatewayd/shared/xalloc.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,7 +139,6 @@ enum stage_result edge_ask(void *connection)
 void ask_verdict(struct edge *edge, const struct message_verdict *msg, int fd)
 {
     struct connection *c = connection_find(edge, msg->connection);
-    int on = 1;
 
     if (!c || c->phase != PHASE_ASK || !c->open_sent || c->verdict_came) {
         if (fd >= 0) {
@@ -155,8 +152,6 @@ void ask_verdict(struct edge *edge, const struct message_verdict *msg, int fd)
     c->session = msg->session;
     c->verdict_text = xtext(msg->text);
     c->upstream = fd;
-    if (fd >= 0) /* fails harmlessly on a unix socket */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     connection_turn(c);
 }
 

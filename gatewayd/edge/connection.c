@@ -17,8 +17,6 @@
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/shared/xalloc.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -34,7 +32,11 @@ static void watch(struct edge *edge, ev_io *io, int fd, int events)
     ev_io_stop(edge->role->loop, io);
     if (events == 0 || fd < 0)
         return;
-    ev_io_set(io, fd, events);
+    /* What is set anew costs a system call even if it is what the kernel knows already. */
+    if (io->fd == fd)
+        ev_io_modify(io, events);
+    else
+        ev_io_set(io, fd, events);
     ev_io_start(edge->role->loop, io);
 }
 
@@ -100,7 +102,6 @@ static void add(struct edge *edge, struct connection *c)
 void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct address *source)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
-    int on = 1;
 
     *c = (struct connection){.edge = edge,
                              .number = ++edge->next_number,
@@ -112,7 +113,6 @@ void connection_begin(struct edge *edge, uint32_t listener, int fd, const struct
                              .route = {.service = ROUTE_NO_SERVICE},
                              .accepted_ms = clock_realtime_ms(),
                              .accepted_us = clock_monotonic_us()};
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ev_init(&c->client_io, on_io);
     ev_init(&c->upstream_io, on_io);
     c->client_io.data = c->upstream_io.data = c;

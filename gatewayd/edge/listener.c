@@ -12,6 +12,8 @@
 #include "gatewayd/shared/xalloc.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -205,13 +207,16 @@ static struct listening *find(const struct edge *edge, const char *title, uint32
     return NULL;
 }
 
+/* What is accepted inherits TCP_NODELAY. Upstream sockets come with it from decide. */
 static void set_socket(struct listening *listening, int fd)
 {
     struct ev_loop *loop = listening->edge->role->loop;
+    int on = 1;
 
     ev_io_stop(loop, &listening->io);
     if (listening->fd >= 0)
         (void)close(listening->fd);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* only speed */
     listening->fd = fd;
     ev_io_set(&listening->io, fd, EV_READ);
 }

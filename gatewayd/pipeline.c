@@ -56,6 +56,10 @@ static const struct stage stages[] = {
     {.name = "verdict", .role = PROCESS_DECIDE, .in = "acknowledgement, upstream socket", .out = "struct message_verdict",
      .deadline_ms = STAGE_AT_ONCE, .run = decide_verdict},
 
+    /* Only a client of HTTP comes here again, from the relay: nothing may be sent behind a request with a
+     * body, and decide connects the still live session anew. */
+    {.name = "renew", .role = PROCESS_EDGE, .in = "struct message_renewed", .out = "upstream socket",
+     .deadline_ms = 8000, .late = REASON_UPSTREAM_UNREACHABLE, .run = edge_renew},
     /* TLS to the upstream, where the service asks for it; then the client hears that it is in. */
     {.name = "upstream", .role = PROCESS_EDGE, .in = "struct message_verdict", .out = "upstream session",
      .deadline_ms = 3000, .late = REASON_UPSTREAM_TLS_FAILED, .run = edge_upstream},
@@ -135,9 +139,9 @@ void pipeline_continue(struct pipeline *at)
     ev_timer_stop(at->loop, &at->timer);
 }
 
-void pipeline_jump(struct pipeline *at, const char *name)
+static void go_to(struct pipeline *at, size_t first, size_t end, const char *name)
 {
-    for (size_t row = at->row + 1; row < ARRAY_LEN(stages); row++) {
+    for (size_t row = first; row < end; row++) {
         if (stages[row].role != at->role || strcmp(stages[row].name, name) != 0)
             continue;
         at->row = row;
@@ -145,7 +149,17 @@ void pipeline_jump(struct pipeline *at, const char *name)
         pipeline_continue(at);
         return;
     }
-    abort(); /* a name that is not in the table, or behind us */
+    abort(); /* a name that is not in the table, or on the other side of us */
+}
+
+void pipeline_jump(struct pipeline *at, const char *name)
+{
+    go_to(at, at->row + 1, ARRAY_LEN(stages), name);
+}
+
+void pipeline_return(struct pipeline *at, const char *name)
+{
+    go_to(at, 0, at->row, name);
 }
 
 void pipeline_judge(void *session)

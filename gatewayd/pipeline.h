@@ -48,6 +48,8 @@ void pipeline_init(struct pipeline *at, struct ev_loop *loop, enum process_role 
 void pipeline_continue(struct pipeline *at);
 /* Jumps to a later row of the role by name and runs from there: "record" after a late stage. */
 void pipeline_jump(struct pipeline *at, const char *name);
+/* The same to an earlier row: "renew" from the relay. */
+void pipeline_return(struct pipeline *at, const char *name);
 /* Stops the deadline. Needed before the connection's memory goes. */
 void pipeline_clear(struct pipeline *at);
 /* Runs the `judge` rows of decide on a live session; each of them must return STAGE_DONE. */

@@ -8,8 +8,10 @@
 #include "gatewayd/decide/decide.h"
 #include "gatewayd/decide/hosts.h"
 #include "gatewayd/decide/proxy_send.h"
+#include "gatewayd/decide/renew.h"
 #include "gatewayd/decide/stages.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,29 +53,25 @@ static bool make_header(const struct session *session, struct writer *out, struc
     return writer_ok(out) || err_set(err, REASON_IDENTITY_TOO_LARGE, "PROXY header");
 }
 
-static void connected(void *context, int fd, struct target *target, const char *why)
-{
-    struct session *session = context;
+/* --- the dial --------------------------------------------------------------------------------- */
 
-    session->connected = true;
-    if (fd < 0)
-        (void)refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
-    session->upstream = fd;
-    session->target = target;
-    session->dial = dial_free(session->dial);
-    session_forget_leaf(session);
-    pipeline_continue(session->pipeline);
+static struct dial *fail(struct connect_failure *failure, enum reason reason, const char *why)
+{
+    failure->reason = reason;
+    (void)snprintf(failure->why, sizeof(failure->why), "%s", why);
+    return NULL;
 }
 
 /* No place at all: names without an address. */
-static enum stage_result nowhere(struct session *session, const struct config_service *service)
+static struct dial *nowhere(const struct session *session, const struct config_service *service,
+                            struct connect_failure *failure)
 {
     AUTO(writer_clear) struct writer why = writer_new(DIAL_WHY_MAX);
 
     pools_missing(session->decide->pools, service->title, &why);
     writer_u8(&why, '\0');
-    return refuse(session, REASON_UPSTREAM_UNREACHABLE,
-                  writer_ok(&why) ? (const char *)why.at : "none of the names has an address");
+    return fail(failure, REASON_UPSTREAM_UNREACHABLE,
+                writer_ok(&why) ? (const char *)why.at : "none of the names has an address");
 }
 
 /* The addresses of the host as they are at this moment; the dial takes references of its own. */
@@ -94,32 +92,32 @@ static bool find_host(struct session *session, uint16_t port, struct dial_reques
     return true;
 }
 
-static enum stage_result begin(struct session *session, const struct dial_request *request)
+static struct dial *begin(const struct dial_request *request, struct connect_failure *failure)
 {
-    char why[DIAL_WHY_MAX + 1];
-
-    session->dial = dial_begin(request, why);
-    return session->dial ? STAGE_WAIT : refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+    failure->reason = REASON_UPSTREAM_UNREACHABLE;
+    return dial_begin(request, failure->why);
 }
 
-static enum stage_result dial_host(struct session *session, uint16_t port,
-                                   struct dial_request *request)
+static struct dial *dial_host(struct session *session, uint16_t port, struct dial_request *request,
+                              struct connect_failure *failure)
 {
     struct target *at[REPLICA_HOST_ADDRESSES_MAX];
-    enum stage_result result;
+    struct dial *dial;
     struct error err;
 
     if (!find_host(session, port, request, at, &err))
-        return refuse(session, err.reason, err.detail);
-    result = begin(session, request);
+        return fail(failure, err.reason, err.detail);
+    dial = begin(request, failure);
     for (size_t i = 0; i < request->n; i++)
         target_unref(at[i]);
-    return result;
+    return dial;
 }
 
-static enum stage_result dial(struct session *session, const struct config_service *service)
+struct dial *connect_dial(struct session *session, connect_done *done, void *context,
+                          struct connect_failure *ret_failure)
 {
     struct decide *decide = session->decide;
+    const struct config_service *service = session_service(session);
     AUTO(writer_clear) struct writer header = writer_new(PROXY_HEADER_MAX);
     struct error err;
     uint16_t port;
@@ -128,32 +126,48 @@ static enum stage_result dial(struct session *session, const struct config_servi
                                    .upstreams = decide->upstreams,
                                    .run_dir = decide->role->config->gateway->run_dir,
                                    .session = session->id,
-                                   .done = connected,
-                                   .context = session};
+                                   .done = done,
+                                   .context = context};
 
+    if (!service)
+        return fail(ret_failure, REASON_NO_SERVICE, "");
     if (service->send_proxy == CONFIG_PROXY_V2 && !make_header(session, &header, &err))
-        return refuse(session, err.reason, err.detail);
+        return fail(ret_failure, err.reason, err.detail);
     request.header = writer_bytes(&header);
     if (hosts_are_meant(service, &port))
-        return dial_host(session, port, &request);
+        return dial_host(session, port, &request, ret_failure);
     request.n = pools_of_service(decide->pools, service->title, &request.at);
     if (request.n == 0)
-        return nowhere(session, service);
-    return begin(session, &request);
+        return nowhere(session, service, ret_failure);
+    return begin(&request, ret_failure);
+}
+
+/* --- the stage -------------------------------------------------------------------------------- */
+
+static void connected(void *context, int fd, struct target *target, const char *why)
+{
+    struct session *session = context;
+
+    session->connected = true;
+    if (fd < 0)
+        (void)refuse(session, REASON_UPSTREAM_UNREACHABLE, why);
+    session->upstream = fd;
+    session->target = target;
+    session->dial = dial_free(session->dial);
+    session_forget_leaf(session);
+    pipeline_continue(session->pipeline);
 }
 
 enum stage_result decide_connect(void *context)
 {
     struct session *session = context;
-    const struct config_service *service = session_service(session);
+    struct connect_failure failure;
 
     if (session->reason != REASON_OK || session->connected || session_is_whoami(session))
         return STAGE_DONE;
-    if (session->dial)
-        return STAGE_WAIT;
-    if (!service)
-        return refuse(session, REASON_NO_SERVICE, "");
-    return dial(session, service);
+    if (!session->dial)
+        session->dial = connect_dial(session, connected, session, &failure);
+    return session->dial ? STAGE_WAIT : refuse(session, failure.reason, failure.why);
 }
 
 /* --- afterwards ------------------------------------------------------------------------------- */
@@ -167,6 +181,7 @@ void connect_late(struct session *session, enum reason reason)
 void connect_leave(struct session *session)
 {
     session->dial = dial_free(session->dial);
+    session->renewal = renewal_free(session->renewal);
     if (!session->target)
         return;
     session->target->n_sessions--;

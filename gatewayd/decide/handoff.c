@@ -51,7 +51,7 @@ static void count_busy(void *context, struct session *session)
 {
     bool granted = session->state == SESSION_LIVE && session->pam == SESSION_PAM_CONFIRMED;
 
-    *(size_t *)context += session->state == SESSION_OPENING || granted;
+    *(size_t *)context += session->state == SESSION_OPENING || granted || session->renewal;
 }
 
 static size_t count_requests(const struct decide *decide)

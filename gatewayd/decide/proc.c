@@ -5,6 +5,7 @@
 #include "gatewayd/decide/data.h"
 #include "gatewayd/decide/handoff.h"
 #include "gatewayd/decide/preview.h"
+#include "gatewayd/decide/renew.h"
 #include "gatewayd/decide/setup.h"
 
 #include <unistd.h>
@@ -181,6 +182,12 @@ HANDLER(on_held)
     handoff_held(role->state, channel_peer_slot(from), &msg->held);
 }
 
+HANDLER(on_renew)
+{
+    close_unused(fd);
+    renew_ask(role->state, channel_peer_slot(from), &msg->renew);
+}
+
 static const struct role_handler handlers[] = {
     {MESSAGE_TRUST, on_trust},
     {MESSAGE_POLICY, on_policy},
@@ -206,6 +213,7 @@ static const struct role_handler handlers[] = {
     {MESSAGE_AUDIT_STATE, on_audit_state},
     {MESSAGE_PEER, on_peer},
     {MESSAGE_ANSWER, on_answer},
+    {MESSAGE_RENEW, on_renew},
 };
 
 const struct role_calls decide_role = {

@@ -16,6 +16,7 @@
 
 struct decide;
 struct user_row; /* sessions.c */
+struct renewal;
 
 enum session_state {
     SESSION_OPENING, /* in the pipeline: no verdict yet */
@@ -95,6 +96,7 @@ struct session {
     /* Where it goes. */
     struct dial *dial;        /* on its way there; NULL: not */
     struct target *target;    /* counted there, referenced; NULL: nowhere */
+    struct renewal *renewal;  /* another one is on its way; NULL: none (renew.h) */
     int upstream;             /* our duplicate; -1 none */
     uint8_t told_identity[8]; /* digest of the last IDENTITY; zero: none was sent */
     bool connected;

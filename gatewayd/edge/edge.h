@@ -111,6 +111,8 @@ enum connection_phase {
     PHASE_ENDED, /* only a CLOSE is owed to decide */
 };
 
+enum edge_renewal { RENEWAL_NONE, RENEWAL_NEEDED, RENEWAL_ASKED }; /* renew.h */
+
 /* What decide has been told of the chain. */
 struct told {
     uint32_t generation;
@@ -168,6 +170,7 @@ struct connection {
     bool open_sent, verified_asked;
     bool verdict_came;
     bool denied_head; /* a denied client of HTTP asked by HEAD */
+    enum edge_renewal renewal;
     struct session_id session;
     enum reason verdict;
     char *verdict_text;

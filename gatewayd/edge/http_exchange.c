@@ -39,7 +39,7 @@ static struct writer *fresh_out(struct http_exchange *exchange)
 
 bool http_exchange_holds(const struct http_exchange *exchange)
 {
-    return exchange->up == HTTP_AT_END;
+    return exchange->up == HTTP_AT_END || exchange->spent;
 }
 
 bool http_exchange_in_head(const struct http_exchange *exchange)
@@ -75,10 +75,17 @@ static void turn_page(struct http_exchange *exchange)
     }
     exchange->asked = exchange->answer_begun = false;
     exchange->down = HTTP_AT_HEAD;
-    if (exchange->last)
+    if (exchange->last) {
         exchange->ended = true; /* nothing more is read of the client */
-    else
-        exchange->up = HTTP_AT_HEAD;
+        return;
+    }
+    exchange->up = HTTP_AT_HEAD;
+    exchange->spent = exchange->uses_up;
+}
+
+void http_exchange_renewed(struct http_exchange *exchange)
+{
+    exchange->spent = false;
 }
 
 /* --- client to upstream ----------------------------------------------------------------------- */
@@ -96,7 +103,8 @@ static void begin_request(struct http_exchange *exchange, const struct http_requ
         .minor = request->minor, .is_head = request->is_head, .websocket = request->websocket};
     exchange->n_interim = 0;
     exchange->asked = true;
-    exchange->last = request->close || http_request_has_body(request);
+    exchange->last = request->close;
+    exchange->uses_up = http_request_has_body(request);
     exchange->n_requests++;
 }
 
@@ -196,6 +204,8 @@ bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *r
 
     *ret_used = 0;
     *ret_out = (struct bytes){NULL, 0};
+    if (exchange->spent)
+        return true;
     switch (exchange->up) {
     case HTTP_AT_HEAD:
         good = request_head(exchange, in, ret_used, ret_out);
@@ -219,8 +229,9 @@ bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *r
 
 static void begin_answer(struct http_exchange *exchange, const struct http_response *response)
 {
-    if (exchange->early || response->close || response->framing == HTTP_UNTIL_CLOSE)
+    if (exchange->early || response->framing == HTTP_UNTIL_CLOSE)
         exchange->last = true;
+    exchange->uses_up |= response->close;
     exchange->down_framing = response->framing;
     exchange->down_left = response->length;
     exchange->down_chunks = (struct http_chunks){0};
@@ -307,6 +318,10 @@ bool http_exchange_down(struct http_exchange *exchange, struct bytes in, size_t 
 
     *ret_used = 0;
     *ret_out = (struct bytes){NULL, 0};
+    if (exchange->spent) { /* an answer to what it took for a request: nobody gets it */
+        *ret_used = in.len;
+        return true;
+    }
     switch (exchange->down) {
     case HTTP_AT_HEAD:
         good = answer_head(exchange, in, ret_used, ret_out);

@@ -38,11 +38,14 @@ struct http_exchange {
     bool early;        /* the response began before the upstream had the whole request */
     bool asked;        /* a request went to the upstream and is not answered to its end */
     bool answer_begun; /* the client has something of the response */
+    bool last;         /* no further request: the client said so, or this one is not all read */
     /*
-     * No further request: one of the two sides said so, or this one has a body, which an upstream
-     * that does not read it takes for its next request. So it also hears Connection: close.
+     * The request or its response is the last of this upstream: it says so, or the request has a
+     * body, which an upstream that does not read it takes for its next request. It hears
+     * Connection: close, too.
      */
-    bool last;
+    bool uses_up;
+    bool spent; /* the response is complete: no further request before http_exchange_renewed */
     bool ended; /* the last response is complete */
     uint64_t n_requests;
     unsigned n_interim;    /* responses to the request that is asked */
@@ -59,12 +62,14 @@ void http_exchange_rest(struct http_exchange *exchange);
  */
 bool http_exchange_up(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
                       struct bytes *ret_out) MUST_CHECK;
+/* There is another upstream. */
+void http_exchange_renewed(struct http_exchange *exchange);
 /* The same for octets of the upstream, which it always takes. */
 bool http_exchange_down(struct http_exchange *exchange, struct bytes in, size_t *ret_used,
                         struct bytes *ret_out) MUST_CHECK;
 /* The upstream sends nothing more. False: in the middle of a response, see fault. */
 bool http_exchange_down_end(struct http_exchange *exchange) MUST_CHECK;
-/* Octets of the client have to wait for the response. */
+/* Octets of the client have to wait: for the response, or for another upstream. */
 bool http_exchange_holds(const struct http_exchange *exchange);
 /* The head of a request has begun and is not complete. */
 bool http_exchange_in_head(const struct http_exchange *exchange);

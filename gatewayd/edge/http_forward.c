@@ -246,7 +246,7 @@ static void put_framing(const struct http_request *request, struct writer *out)
         put_field("Transfer-Encoding", bytes_of("chunked"), out);
     if (request->websocket)
         writer_text(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    else if (request->close || http_request_has_body(request)) /* see http_exchange.h, `last` */
+    else if (request->close || http_request_has_body(request)) /* see http_exchange.h, uses_up */
         put_field("Connection", bytes_of("close"), out);
     else if (request->keep_alive)
         put_field("Connection", bytes_of("keep-alive"), out);

@@ -269,6 +269,24 @@ bool http_is_over(const struct connection *c)
                     (http->upstream_ended && !http_exchange_is_raw(&http->exchange)));
 }
 
+bool http_is_spent(const struct connection *c)
+{
+    return c->http && c->http->exchange.spent;
+}
+
+void http_renewed(struct connection *c)
+{
+    http_exchange_renewed(&c->http->exchange);
+}
+
+bool http_keeps_head(const struct connection *c)
+{
+    static const char head[] = "HEAD ";
+    struct bytes kept = http_keeps(c) ? buffer_bytes(&c->http->kept) : (struct bytes){NULL, 0};
+
+    return kept.len >= sizeof(head) - 1 && memcmp(kept.at, head, sizeof(head) - 1) == 0;
+}
+
 void http_go_on(struct connection *c)
 {
     if (http_keeps(c) && !http_holds(c) && c->to_upstream.len == 0)

@@ -41,6 +41,12 @@ bool http_down(struct connection *c, struct bytes *in, struct bytes *ret_out) MU
 bool http_down_end(struct connection *c) MUST_CHECK;
 /* The last response is complete, or the upstream has ended: the client's side ends too. */
 bool http_is_over(const struct connection *c);
+/* Nothing more may be sent to this upstream; its response is complete. */
+bool http_is_spent(const struct connection *c);
+/* There is another upstream. */
+void http_renewed(struct connection *c);
+/* What is kept is a request by HEAD, as far as one can see. */
+bool http_keeps_head(const struct connection *c);
 /* Octets that were kept go on in the next turn of the loop. */
 void http_go_on(struct connection *c);
 /* Nothing is on its way: gives back memory that only a request needs. */

@@ -212,7 +212,8 @@ static bool resume_one(struct connection *c)
 
 static bool is_session(const struct connection *c)
 {
-    return c->open_sent && c->verdict_came && c->verdict == REASON_OK && c->upstream >= 0;
+    return c->open_sent && c->verdict_came && c->verdict == REASON_OK &&
+           (c->upstream >= 0 || c->renewal != RENEWAL_NONE);
 }
 
 static bool finish_resume(struct edge *edge)

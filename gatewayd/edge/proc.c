@@ -6,6 +6,7 @@
 #include "gatewayd/edge/forecast.h"
 #include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/live.h"
+#include "gatewayd/edge/renew.h"
 #include "gatewayd/edge/retire.h"
 #include "gatewayd/edge/setup.h"
 #include "gatewayd/edge/standing.h"
@@ -29,6 +30,13 @@ static void handle_identity(struct role *role, struct channel *from, const union
     (void)from;
     (void)fd;
     http_identity(role->state, &msg->identity);
+}
+
+static void handle_renewed(struct role *role, struct channel *from, const union message *msg,
+                           int fd)
+{
+    (void)from;
+    renew_answer(role->state, &msg->renewed, fd);
 }
 
 static void handle_end(struct role *role, struct channel *from, const union message *msg, int fd)
@@ -101,6 +109,7 @@ static const struct role_handler handlers[] = {
     {MESSAGE_DRAIN, handle_drain},
     {MESSAGE_SIGNATURE, handle_signature},
     {MESSAGE_IDENTITY, handle_identity},
+    {MESSAGE_RENEWED, handle_renewed},
     {MESSAGE_STATUS, handle_status},
     {MESSAGE_PREVIEW_TRUST, handle_preview},
 };

@@ -12,6 +12,7 @@
 #include "gatewayd/edge/connection.h"
 #include "gatewayd/edge/http_relay.h"
 #include "gatewayd/edge/idle.h"
+#include "gatewayd/edge/renew.h"
 #include "gatewayd/edge/stages.h"
 #include "gatewayd/edge/tls.h"
 #include "gatewayd/edge/upstream_io.h"
@@ -243,7 +244,7 @@ static enum progress pump_down(struct connection *c)
 {
     enum progress progress = PROGRESS_OK;
 
-    for (int i = 0; i < DOWN_ROUNDS && !c->upstream_done; i++) {
+    for (int i = 0; i < DOWN_ROUNDS && !c->upstream_done && !http_is_spent(c); i++) {
         uint8_t *plain = c->edge->wire.plain;
         ssize_t n;
 
@@ -274,6 +275,8 @@ static enum progress pump_down(struct connection *c)
         c->upstream_done = c->told_upstream = true;
         buffer_clear(&c->to_upstream); /* nothing of a request behind its response */
     }
+    if (http_is_spent(c) && c->client_done && !http_keeps(c))
+        c->upstream_done = c->told_upstream = true; /* nobody asks for another one */
     pass_upstream_end(c);
     return c->wire_failed ? PROGRESS_CLIENT_BROKE : PROGRESS_OK;
 }
@@ -290,7 +293,7 @@ static void watch(struct connection *c)
         client |= EV_READ;
     if (c->to_upstream.len > 0 || c->upstream_blocked)
         upstream |= EV_WRITE;
-    if (!c->upstream_done && !c->upstream_blocked && c->unsent.len == 0)
+    if (!c->upstream_done && !c->upstream_blocked && c->unsent.len == 0 && !http_is_spent(c))
         upstream |= EV_READ;
     connection_watch_client(c, client);
     connection_watch_upstream(c, upstream);
@@ -333,6 +336,10 @@ enum stage_result edge_relay(void *connection)
         return connection_end(c, REASON_RELAY_FAILED, LAST_WORD_NONE);
     if (c->told_client && c->told_upstream)
         return connection_end(c, c->end_reason, LAST_WORD_ALERT);
+    if (http_is_spent(c) && c->renewal == RENEWAL_NONE)
+        renew_let_go(c);
+    if (c->renewal == RENEWAL_NEEDED && http_keeps(c) && c->unsent.len == 0)
+        return renew_begin(c);
     if (is_idle(c)) {
         (void)SSL_free_buffers(c->ssl);
         if (c->upstream_ssl)

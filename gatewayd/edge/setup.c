@@ -15,6 +15,7 @@
 #include "gatewayd/edge/live.h"
 #include "gatewayd/edge/preauth.h"
 #include "gatewayd/edge/relay.h"
+#include "gatewayd/edge/renew.h"
 #include "gatewayd/edge/resumption.h"
 #include "gatewayd/edge/signer.h"
 #include "gatewayd/edge/standing.h"
@@ -214,8 +215,10 @@ void edge_channel_up(struct role *role, struct channel *channel)
 void edge_channel_down(struct role *role, struct channel *channel, const struct error *why)
 {
     (void)why;
-    if (channel_peer(channel) == PROCESS_DECIDE)
+    if (channel_peer(channel) == PROCESS_DECIDE) {
         ask_decide_lost(role->state);
+        renew_decide_lost(role->state);
+    }
     if (channel_peer(channel) == PROCESS_FETCH)
         standing_fetch_lost(role->state);
 }

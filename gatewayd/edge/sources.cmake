@@ -9,5 +9,5 @@ list(APPEND GATEWAYD_SOURCES
     edge/http.c edge/http_answer.c edge/http_chunks.c edge/http_exchange.c edge/http_forward.c
     edge/http_head.c edge/http_relay.c edge/http_request.c edge/http_response.c edge/http_return.c edge/postgres.c
     edge/prelude.c edge/proxy_accept.c)
-list(APPEND GATEWAYD_SOURCES edge/tls_words.c)
+list(APPEND GATEWAYD_SOURCES edge/renew.c edge/tls_words.c)
 list(APPEND GATEWAYD_SOURCES edge/forecast.c edge/retire.c)

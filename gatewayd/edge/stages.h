@@ -9,5 +9,6 @@ enum stage_result edge_handshake(void *connection);
 enum stage_result edge_route(void *connection);
 enum stage_result edge_status(void *connection);
 enum stage_result edge_ask(void *connection);
+enum stage_result edge_renew(void *connection);
 enum stage_result edge_upstream(void *connection);
 enum stage_result edge_relay(void *connection);

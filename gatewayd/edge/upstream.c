@@ -32,6 +32,10 @@ static bool say_ok(struct connection *c)
 /* Everything is there: the relay begins. WHOAMI has its answer and ends. */
 static enum stage_result welcome(struct connection *c)
 {
+    if (c->http) { /* it was in already: renew.h */
+        c->phase = PHASE_RELAY;
+        return STAGE_DONE;
+    }
     if (connection_protocol(c) == CONFIG_PROTOCOL_HTTP && !http_begin(c))
         return deny_late(c, REASON_IDENTITY_MISSING);
     c->edge->counters.allowed++;

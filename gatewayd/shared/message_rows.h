@@ -226,7 +226,7 @@ END_MESSAGE(CHAINS)
 MESSAGE(CHAINS_DONE, chains_done, EDGE, DECIDE, 0) /* all live chains are judged under this trust data */
 FIELD(chains_done, U32, generation, "")
 END_MESSAGE(CHAINS_DONE)
-MESSAGE(RESUME, resume, EDGE, DECIDE, 1) /* to a new decide: a live session with its upstream socket */
+MESSAGE(RESUME, resume, EDGE, DECIDE, 1) /* to a new decide: a live session with its upstream socket, if it has one (RENEW) */
 FIELD(resume, ID, session, "")
 FIELD(resume, BYTES, open, "the encoded OPEN of the connection")
 END_MESSAGE(RESUME)
@@ -331,3 +331,14 @@ FIELD(identity, BYTES, user, "name of the account; empty: none")
 FIELD(identity, BYTES, groups, "of the account, at most IDENTITY_GROUPS_MAX octets: u16 length and name, repeated")
 FIELD(identity, BYTES, rule, "of the policy; empty: none")
 END_MESSAGE(IDENTITY)
+MESSAGE(RENEW, renew, EDGE, DECIDE, 0) /* the upstream connection of a live session is used up: another one */
+FIELD(renew, U64, connection, "")
+FIELD(renew, ID, session, "")
+FIELD(renew, BYTES, leaf, "DER of the client's certificate, as in OPEN: a PROXY header may carry it")
+END_MESSAGE(RENEW)
+MESSAGE(RENEWED, renewed, DECIDE, EDGE, 1) /* 1: the socket, where there is one */
+FIELD(renewed, U64, connection, "")
+FIELD(renewed, ID, session, "")
+FIELD(renewed, REASON, reason, "OK, or why there is none")
+FIELD(renewed, TEXT, detail, "what each place said")
+END_MESSAGE(RENEWED)

@@ -86,7 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_head(out);
         if (used == 0 && (exchange.last || exchange.down != HTTP_AT_HEAD))
             break;
-        if (used == 0)
+        if (exchange.spent)
+            http_exchange_renewed(&exchange);
+        else if (used == 0)
             answer(&exchange);
         at += used;
     }

@@ -116,15 +116,26 @@ expect "a websocket: its key" 's3pPLMBiTxaQ9kYGzzhZRbK'
 expect "a websocket: octets both ways" 'you said: .*nonsense'
 
 # Three requests in one write: answered in order.
-OUT=$(printf 'GET /chunks HTTP/1.1\r\nHost: web.example.test\r\n\r\nHEAD / HTTP/1.1\r\nHost: web.example.test\r\n\r\nPOST /up HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: 3\r\n\r\nabc' | raw alice web.example.test | tr -d '\r' | grep -E '^(HTTP|3 |three)' | cut -c1-14 | tr '\n' ' ')
-expect "pipelined requests" '^HTTP/1.1 200 O three HTTP/1.1 200 O HTTP/1.1 200 O 3 ba7816bf8f01 $'
+OUT=$(printf 'GET /chunks HTTP/1.1\r\nHost: web.example.test\r\n\r\nPOST /up HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: 3\r\n\r\nabcHEAD / HTTP/1.1\r\nHost: web.example.test\r\nConnection: close\r\n\r\n' | raw alice web.example.test | tr -d '\r' | grep -E '^(HTTP|3 |three)' | cut -c1-14 | tr '\n' ' ')
+expect "pipelined requests" '^HTTP/1.1 200 O three HTTP/1.1 200 O 3 ba7816bf8f01 HTTP/1.1 200 O $'
 
 # This upstream does not read the body of a GET, and takes it for a request unless it hears that nothing follows.
 HIDDEN='GET /headers HTTP/1.1\r\nHost: web.example.test\r\nX-Gateway-User: root\r\n\r\n'
 LEN=$(printf '%b' "$HIDDEN" | wc -c)
-OUT=$(printf '%b' "GET /chunks HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: $LEN\r\n\r\n${HIDDEN}GET /headers HTTP/1.1\r\nHost: web.example.test\r\n\r\n" | raw alice web.example.test)
+OUT=$(printf '%b' "GET /chunks HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: $LEN\r\n\r\n${HIDDEN}GET /chunks HTTP/1.1\r\nHost: web.example.test\r\nConnection: close\r\n\r\n" | raw alice web.example.test)
 expect "a GET with a body is answered" 'three'
 refute "a request in the body of a GET is not served" 'root|X-Gateway-User'
+OUT=$(grep -c three <<<"$OUT")
+expect "the next one is" '^2$'
+
+# Nor the body of a POST, and goes on whatever it hears: its connection is not used again, the client's is.
+OUT=$(printf '%b' "POST /unread HTTP/1.1\r\nHost: web.example.test\r\nContent-Length: $LEN\r\n\r\n${HIDDEN}GET /headers HTTP/1.1\r\nHost: web.example.test\r\nX-Second: 2\r\n\r\nGET /headers HTTP/1.1\r\nHost: web.example.test\r\nConnection: close\r\n\r\n" | raw alice web.example.test)
+refute "nobody gets the answer to a request in the body of a POST" 'root'
+expect "the request behind it has its own answer" 'X-Second'
+OUT=$(tr -d '\r' <<<"$OUT" | grep -o '"port": [0-9]*' | sort | uniq -c)
+expect "the two behind it share another connection to the service" '^ *2 '
+run web_as alice -d small "$URL/up" "$URL/up" -w '%{num_connects}\n'
+expect "bodies do not end the client's connection" '^0$'
 
 # --- what is refused ---
 # refused WHAT STATUS REASON REQUEST

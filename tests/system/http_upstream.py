@@ -92,6 +92,10 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self):
+        if self.path == "/unread":  # as bad as a service can be
+            self.answer(b"thanks\n")
+            self.close_connection = False
+            return
         digest = hashlib.sha256()
         length = 0
         for data in self.body():

@@ -179,6 +179,14 @@ static void to_edge(struct world *world, enum message_id id, const union message
         identity->groups_len = msg->identity.groups.len;
         assert_true(identity->groups_len <= sizeof(identity->groups));
         memcpy(identity->groups, msg->identity.groups.at, identity->groups_len);
+    } else if (id == MESSAGE_RENEWED) {
+        struct world_renewed *renewed = &world->renewed[world->n_renewed++];
+
+        assert_true(world->n_renewed < WORLD_NAMES_MAX);
+        renewed->connection = msg->renewed.connection;
+        renewed->reason = (enum reason)msg->renewed.reason;
+        copy(renewed->detail, sizeof(renewed->detail), msg->renewed.detail);
+        renewed->fd = fd;
     } else if (id == MESSAGE_END) {
         world->ends[world->n_ends++] = msg->end;
     } else {

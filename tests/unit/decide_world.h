@@ -52,6 +52,13 @@ struct world {
     size_t n_verdicts;
     struct world_identity identities[WORLD_NAMES_MAX];
     size_t n_identities;
+    struct world_renewed {
+        uint64_t connection;
+        enum reason reason;
+        char detail[256];
+        int fd;
+    } renewed[WORLD_NAMES_MAX];
+    size_t n_renewed;
     struct message_end ends[WORLD_MESSAGES_MAX];
     size_t n_ends;
     size_t n_verify, n_kills, n_logins, n_asks, n_downs;

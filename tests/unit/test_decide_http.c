@@ -11,6 +11,8 @@
 #include "people.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ALICE  "alice@corp.example"
 #define GROUPS "ou=groups,dc=corp,dc=example"
@@ -154,6 +156,129 @@ static void test_too_many_groups_later(void **state)
     world_free(world);
 }
 
+/* --- RENEW ------------------------------------------------------------------------------------ */
+
+/* As an edge asks: it has closed what it had. leaf NULL: the one of the connection. */
+static void ask_renewal(struct world *world, uint64_t connection, const struct session_id *id,
+                        struct bytes leaf)
+{
+    struct message_renew msg = {.connection = connection, .session = *id, .leaf = leaf};
+
+    assert_true(channel_send(world->edge, MESSAGE_RENEW, &msg, -1));
+}
+
+static size_t wanted;
+
+static bool is_renewed(struct world *world)
+{
+    return world->n_renewed >= wanted;
+}
+
+static bool has_verdict(struct world *world)
+{
+    return world->n_verdicts > 0;
+}
+
+/* *ret_open: what the edge has said; its leaf must be freed. */
+static struct session_id enter(struct world *world, uint64_t connection, const char *service,
+                               struct message_open *ret_open)
+{
+    *ret_open = world_open_message(connection, ALICE, service);
+    assert_true(channel_send(world->edge, MESSAGE_OPEN, ret_open, -1));
+    world->n_verdicts = 0;
+    world_run(world, has_verdict);
+    assert_int_equal(world->verdicts[0].reason, REASON_OK);
+    (void)close(world->verdicts[0].fd);
+    return world->verdicts[0].session;
+}
+
+static void test_renewed(void **state)
+{
+    struct world *world = world_new(allow_alice);
+    struct message_open open;
+    const struct session_id web = enter(world, 1, "web", &open);
+    size_t records = world->n_records;
+
+    (void)state;
+    for (wanted = 1; wanted <= 3; wanted++) {
+        int ours = accept(world->service, NULL, NULL); /* the one before */
+
+        ask_renewal(world, 1, &web, open.leaf);
+        world_run(world, is_renewed);
+        world_wait(world, 20);
+        assert_int_equal(world->n_renewed, wanted);
+        assert_int_equal(world->renewed[wanted - 1].reason, REASON_OK);
+        assert_int_equal(world->renewed[wanted - 1].connection, 1);
+        assert_true(world->renewed[wanted - 1].fd >= 0);
+        (void)close(world->renewed[wanted - 1].fd);
+        (void)close(ours);
+        assert_int_equal(world_session(world, 1)->target->n_sessions, 1);
+    }
+    assert_int_equal(world->n_records, records);
+    assert_int_equal(world->n_ends, 0);
+    world_close(world, 1, 3, 4);
+    world_wait(world, 50);
+    assert_int_equal(world_count(world, "close"), 1);
+    free((void *)open.leaf.at);
+    world_free(world);
+}
+
+static void test_renewal_refused(void **state)
+{
+    struct world *world = world_new(allow_alice);
+    struct message_open open, other;
+    const struct session_id web = enter(world, 1, "web", &open);
+    const struct session_id echo = enter(world, 2, "echo", &other);
+
+    (void)state;
+    ask_renewal(world, 9, &web, open.leaf); /* nobody's */
+    ask_renewal(world, 1, &echo, open.leaf);
+    world_wait(world, 50);
+    assert_int_equal(world->n_renewed, 0);
+    ask_renewal(world, 2, &echo, other.leaf); /* no service of HTTP */
+    ask_renewal(world, 1, &web, other.leaf);  /* somebody else */
+    ask_renewal(world, 1, &web, (struct bytes){NULL, 0});
+    wanted = 3;
+    world_run(world, is_renewed);
+    for (size_t i = 0; i < wanted; i++) {
+        assert_int_equal(world->renewed[i].reason, REASON_NO_SERVICE);
+        assert_int_equal(world->renewed[i].fd, -1);
+    }
+    world_policy(world, "rule \"nobody\" { users = {\"bob\"} services = {\"any\"} }\n");
+    world_wait(world, 50);
+    assert_int_equal(world->n_ends, 2);
+    ask_renewal(world, 1, &web, open.leaf); /* it is ending */
+    world_wait(world, 50);
+    assert_int_equal(world->n_renewed, wanted);
+    free((void *)open.leaf.at);
+    free((void *)other.leaf.at);
+    world_free(world);
+}
+
+/* The service has gone: the session lives on in decide, its edge ends it. */
+static void test_renewal_unreachable(void **state)
+{
+    struct world *world = world_new(allow_alice);
+    struct message_open open;
+    const struct session_id web = enter(world, 1, "web", &open);
+
+    (void)state;
+    (void)close(world->service);
+    world->service = -1;
+    ask_renewal(world, 1, &web, open.leaf);
+    wanted = 1;
+    world_run(world, is_renewed);
+    assert_int_equal(world->renewed[0].reason, REASON_UPSTREAM_UNREACHABLE);
+    assert_non_null(strstr(world->renewed[0].detail, "echo"));
+    assert_int_equal(world->renewed[0].fd, -1);
+    assert_int_equal(world->n_ends, 0);
+    world_close(world, 1, 0, 0);
+    world_wait(world, 50);
+    assert_int_equal(world_count(world, "close"), 1);
+    free((void *)open.leaf.at);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +287,9 @@ int main(void)
         cmocka_unit_test(test_told_again),
         cmocka_unit_test(test_too_many_groups),
         cmocka_unit_test(test_too_many_groups_later),
+        cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_renewal_refused),
+        cmocka_unit_test(test_renewal_unreachable),
     };
 
     return cmocka_run_group_tests_name("decide_http", tests, NULL, NULL);

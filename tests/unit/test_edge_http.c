@@ -435,7 +435,7 @@ static void test_large_head_and_full_upstream(void **state)
     assert_true(edge_client_read(&visit.client, got, sizeof(answer) - 1));
     assert_true(SSL_shutdown(visit.client.ssl) >= 0);
     leave(&visit);
-    expect_close(&visit, REASON_UPSTREAM_CLOSED);
+    expect_close(&visit, REASON_CLIENT_CLOSED);
 }
 
 /* What exactly was wrong goes into the record. */
@@ -523,6 +523,209 @@ static int stop(void **state)
     return 0;
 }
 
+/* --- another upstream behind a body ----------------------------------------------------------- */
+
+#define NEXT  "GET /next HTTP/1.1\r\nHost: echo.example\r\n\r\n"
+#define POST  "POST / HTTP/1.1\r\nHost: echo.example\r\nContent-Length: 2\r\n\r\nhi"
+#define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+static void say_down(const struct visit *visit, const char *octets)
+{
+    assert_int_equal(write(visit->upstream, octets, strlen(octets)), (ssize_t)strlen(octets));
+}
+
+static void expect_empty_answer(struct visit *visit)
+{
+    char got[sizeof(EMPTY)] = "";
+
+    assert_true(edge_client_read(&visit->client, got, sizeof(EMPTY) - 1));
+    assert_string_equal(got, EMPTY);
+}
+
+/* A request with a body and its answer; the upstream must hear that this is all. */
+static struct visit visit_with_post(const char *behind)
+{
+    struct visit visit = visit_web();
+    char head[8192], text[1024];
+    uint8_t octet;
+
+    (void)snprintf(text, sizeof(text), "%s%s", POST, behind);
+    say(&visit, text);
+    hear_head(&visit, head, sizeof(head));
+    assert_non_null(strstr(head, "\r\nConnection: close\r\n"));
+    say_down(&visit, EMPTY);
+    expect_empty_answer(&visit);
+    for (int i = 0; i < 200 && recv(visit.upstream, &octet, 1, MSG_DONTWAIT) != 0; i++)
+        (void)usleep(10 * 1000);
+    assert_int_equal(recv(visit.upstream, &octet, 1, MSG_DONTWAIT), 0);
+    (void)close(visit.upstream);
+    visit.upstream = -1;
+    return visit;
+}
+
+static void expect_renew(const struct visit *visit)
+{
+    union message msg;
+
+    edge_world_expect(w.decide, MESSAGE_RENEW, &msg, NULL);
+    assert_int_equal(msg.renew.connection, visit->connection);
+    assert_true(session_id_equal(&msg.renew.session, &session));
+    assert_true(msg.renew.leaf.len > 100);
+}
+
+/* id: of the session; reason OK: with a socket, of which visit gets our end. */
+static void renew(struct visit *visit, uint64_t connection, const struct session_id *id,
+                  enum reason reason)
+{
+    struct message_renewed msg = {
+        .connection = connection, .session = *id, .reason = reason, .detail = bytes_of("x: no")};
+    int pair[2] = {-1, -1};
+
+    if (reason == REASON_OK)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+                         0);
+    edge_world_send(w.decide, MESSAGE_RENEWED, &msg, pair[1]);
+    if (reason == REASON_OK)
+        (void)close(pair[1]);
+    visit->upstream = pair[0];
+}
+
+/* One request more, up to its answer and the client's end. */
+static void expect_goes_on(struct visit *visit)
+{
+    char head[8192];
+
+    hear_head(visit, head, sizeof(head));
+    assert_memory_equal(head, "GET /next HTTP/1.1\r\n", 20);
+    say_down(visit, EMPTY);
+    expect_empty_answer(visit);
+    assert_true(SSL_shutdown(visit->client.ssl) >= 0);
+    leave(visit);
+    expect_close(visit, REASON_CLIENT_CLOSED);
+}
+
+static void test_renewed(void **state)
+{
+    struct visit visit = visit_with_post("");
+
+    (void)state;
+    assert_true(edge_world_is_silent(w.decide)); /* only when there is something to ask */
+    say(&visit, NEXT);
+    expect_renew(&visit);
+    renew(&visit, visit.connection, &session, REASON_OK);
+    expect_goes_on(&visit);
+}
+
+static void test_renewed_for_what_waited(void **state)
+{
+    struct visit visit = visit_with_post(NEXT);
+
+    (void)state;
+    expect_renew(&visit);
+    renew(&visit, visit.connection, &session, REASON_OK);
+    expect_goes_on(&visit);
+}
+
+/* A decide that is lost is no upstream that is lost: the next one is asked. */
+static void test_renewed_by_the_next_decide(void **state)
+{
+    struct visit visit = visit_with_post(NEXT);
+    union message msg;
+    int upstream = -1;
+
+    (void)state;
+    expect_renew(&visit);
+    edge_world_new_decide(&w);
+    edge_world_expect(w.decide, MESSAGE_RESUME, &msg, &upstream);
+    assert_int_equal(upstream, -1);
+    edge_world_expect(w.decide, MESSAGE_RESUME_DONE, &msg, NULL);
+    assert_int_equal(msg.resume_done.count, 1);
+    expect_renew(&visit);
+    edge_world_expect(w.decide, MESSAGE_CHAINS_DONE, &msg, NULL);
+    renew(&visit, visit.connection, &session, REASON_OK);
+    expect_goes_on(&visit);
+}
+
+static void test_no_renewal(void **state)
+{
+    static const struct {
+        const char *next, *begin;
+        bool body;
+        enum reason reason;
+    } cases[] = {
+        {NEXT, "HTTP/1.1 503 ", true, REASON_UPSTREAM_UNREACHABLE},
+        {"HEAD / HTTP/1.1\r\n", "HTTP/1.1 503 ", false, REASON_UPSTREAM_UNREACHABLE},
+        {"garbage", "HTTP/1.1 403 ", true, REASON_NO_SERVICE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct visit visit = visit_with_post("");
+        char got[4096];
+        size_t len;
+
+        say(&visit, cases[i].next);
+        expect_renew(&visit);
+        renew(&visit, visit.connection, &session, cases[i].reason);
+        assert_int_equal(edge_client_end(&visit.client, (uint8_t *)got, sizeof(got) - 1, &len), 0);
+        got[len] = '\0';
+        if (strncmp(got, cases[i].begin, strlen(cases[i].begin)) != 0 ||
+            (strstr(got, "decision " SESSION) != NULL) != cases[i].body)
+            fail_msg("%s", got);
+        expect_close_with(&visit, cases[i].reason, "x: no");
+        leave(&visit);
+    }
+}
+
+/* Answers that nobody has asked for, or to another question. */
+static void test_strange_renewals(void **state)
+{
+    struct visit visit = visit_web();
+    const struct session_id other = {{1}};
+    int upstream = visit.upstream;
+    uint8_t octet;
+
+    (void)state;
+    renew(&visit, visit.connection, &session, REASON_OK);
+    for (int i = 0; i < 100 && recv(visit.upstream, &octet, 1, MSG_DONTWAIT) != 0; i++)
+        (void)usleep(10 * 1000);
+    assert_int_equal(recv(visit.upstream, &octet, 1, MSG_DONTWAIT), 0);
+    (void)close(visit.upstream);
+    (void)close(upstream);
+    visit.upstream = -1;
+    expect_close(&visit, REASON_UPSTREAM_CLOSED);
+    leave(&visit);
+
+    visit = visit_with_post(NEXT);
+    expect_renew(&visit);
+    renew(&visit, visit.connection, &other, REASON_OK);
+    (void)close(visit.upstream);
+    renew(&visit, visit.connection + 1, &session, REASON_OK);
+    (void)close(visit.upstream);
+    renew(&visit, visit.connection, &session, REASON_OK);
+    expect_goes_on(&visit);
+}
+
+static void test_ends_without_upstream(void **state)
+{
+    struct visit visit = visit_with_post("");
+    struct message_end end = {
+        .connection = visit.connection, .session = session, .reason = REASON_LOCKED};
+    uint8_t got[64];
+    size_t len;
+
+    (void)state;
+    edge_world_send(w.decide, MESSAGE_END, &end, -1);
+    assert_int_equal(edge_client_end(&visit.client, got, sizeof(got), &len), -1);
+    expect_close(&visit, REASON_LOCKED);
+    leave(&visit);
+
+    visit = visit_with_post("");
+    assert_true(SSL_shutdown(visit.client.ssl) >= 0);
+    expect_close(&visit, REASON_CLIENT_CLOSED);
+    leave(&visit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,6 +740,12 @@ int main(void)
         cmocka_unit_test(test_rest_between_requests),
         cmocka_unit_test(test_large_head_and_full_upstream),
         cmocka_unit_test(test_detail),
+        cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_renewed_for_what_waited),
+        cmocka_unit_test(test_renewed_by_the_next_decide),
+        cmocka_unit_test(test_no_renewal),
+        cmocka_unit_test(test_strange_renewals),
+        cmocka_unit_test(test_ends_without_upstream),
         cmocka_unit_test(test_denied_postgres),
         cmocka_unit_test(test_octets_behind_the_request),
         cmocka_unit_test(test_silence_before_tls),

@@ -146,12 +146,12 @@ static const struct {
      HTTP_NONE, true,
      "HTTP/1.1 101 Go\r\nY: 2\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\1"},
     {"HTTP/1.0 with a length", GET, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", HTTP_NONE,
-     false, OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi"},
+     false, OK "Content-Length: 2\r\n\r\nhi"},
     {"HTTP/1.0 that stays", GET,
      "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nhi", HTTP_NONE, true,
      OK "Content-Length: 2\r\n\r\nhi"},
     {"the upstream closes", GET, OK "Connection: X, Close\r\nContent-Length: 2\r\n\r\nhi",
-     HTTP_NONE, false, OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi"},
+     HTTP_NONE, false, OK "Content-Length: 2\r\n\r\nhi"},
     {"leading zeros", GET, OK "Content-Length: 002\r\n\r\nhi", HTTP_NONE, true,
      OK "Content-Length: 2\r\n\r\nhi"},
     {"204 with a length of 0", GET, "HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", HTTP_NONE, true,
@@ -358,36 +358,49 @@ static void test_early_answer(void **state)
     stop(&play);
 }
 
-/* Whether another request may follow on the connection to the upstream. */
+enum next {
+    SAME,    /* the next request may follow on the connection to the upstream */
+    ANOTHER, /* on another connection to the upstream */
+    NONE,    /* on no connection */
+};
+
 static const struct {
     const char *name, *before, *first, *after, *rest; /* request, response, request, response */
-    bool ended;
+    enum next next;
 } reuses[] = {
-    {"no body", GET, EMPTY, "", "", false},
-    {"no body, refused", GET, REFUSED, "", "", false},
+    {"no body", GET, EMPTY, "", "", SAME},
+    {"no body, refused", GET, REFUSED, "", "", SAME},
     {"DELETE with a length of 0", "DELETE / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", EMPTY,
-     "", "", false},
-    {"POST", POST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", true},
-    {"PUT in chunks", "PUT / HTTP/1.1\r\n" HOST CHUNKS "2\r\nhi\r\n0\r\n\r\n", EMPTY, "", "", true},
-    {"PATCH", "PATCH / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", true},
+     "", "", SAME},
+    {"POST", POST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", ANOTHER},
+    {"PUT in chunks", "PUT / HTTP/1.1\r\n" HOST CHUNKS "2\r\nhi\r\n0\r\n\r\n", EMPTY, "", "",
+     ANOTHER},
+    {"PATCH", "PATCH / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "", ANOTHER},
     {"an interim response before the body", POST "Content-Length: 2\r\n\r\n",
-     "HTTP/1.1 100 Continue\r\n\r\n", "hi", EMPTY, true},
-    {"POST that is refused", POST "Content-Length: 2\r\n\r\nhi", REFUSED, "", "", true},
+     "HTTP/1.1 100 Continue\r\n\r\n", "hi", EMPTY, ANOTHER},
+    {"POST that is refused", POST "Content-Length: 2\r\n\r\nhi", REFUSED, "", "", ANOTHER},
     {"GET with a body", "GET / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "",
-     true},
-    {"GET in chunks", "GET / HTTP/1.1\r\n" HOST CHUNKS "0\r\n\r\n", EMPTY, "", "", true},
+     ANOTHER},
+    {"GET in chunks", "GET / HTTP/1.1\r\n" HOST CHUNKS "0\r\n\r\n", EMPTY, "", "", ANOTHER},
     {"HEAD with a body", "HEAD / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "", "",
-     true},
+     ANOTHER},
     {"DELETE with a body", "DELETE / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "",
-     "", true},
+     "", ANOTHER},
     {"OPTIONS with a body", "OPTIONS / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi", EMPTY, "",
-     "", true},
+     "", ANOTHER},
     {"another method with a body", "REPORT / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi",
-     EMPTY, "", "", true},
-    {"a body that was never sent", POST "Content-Length: 2\r\n\r\n", EMPTY, "", "", true},
-    {"chunks without their end", POST CHUNKS "2\r\nhi\r\n", EMPTY, "", "", true},
+     EMPTY, "", "", ANOTHER},
+    {"the upstream closes", GET, OK "Connection: close\r\nContent-Length: 0\r\n\r\n", "", "",
+     ANOTHER},
+    {"HTTP/1.0", GET, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "", "", ANOTHER},
+    {"the client closes", "GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", EMPTY, "", "",
+     NONE},
+    {"the client closes behind a body", POST "Connection: close\r\nContent-Length: 2\r\n\r\nhi",
+     EMPTY, "", "", NONE},
+    {"a body that was never sent", POST "Content-Length: 2\r\n\r\n", EMPTY, "", "", NONE},
+    {"chunks without their end", POST CHUNKS "2\r\nhi\r\n", EMPTY, "", "", NONE},
     {"the first octet before the last of the body", POST "Content-Length: 2\r\n\r\nh", "H", "i",
-     "TTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+     "TTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NONE},
 };
 
 static void test_reuse(void **state)
@@ -401,14 +414,41 @@ static void test_reuse(void **state)
         assert_true(say_down(&play, reuses[i].first, OUT_MAX));
         assert_true(say_up(&play, reuses[i].after, OUT_MAX));
         assert_true(say_down(&play, reuses[i].rest, OUT_MAX));
-        if (play.exchange.ended != reuses[i].ended)
+        if (play.exchange.ended != (reuses[i].next == NONE) ||
+            play.exchange.spent != (reuses[i].next == ANOTHER))
             fail_msg("%s", reuses[i].name);
         writer_reset(&play.up);
         assert_true(say_up(&play, GET, OUT_MAX));
-        if ((play.up.len == 0) != reuses[i].ended)
+        if ((play.up.len > 0) != (reuses[i].next == SAME))
             fail_msg("%s: the next request", reuses[i].name);
+        if (reuses[i].next == ANOTHER) {
+            assert_int_equal(play.held, strlen(GET));
+            assert_true(http_exchange_holds(&play.exchange));
+            http_exchange_renewed(&play.exchange);
+            assert_true(say_up(&play, GET, OUT_MAX));
+            assert_true(play.up.len > 0);
+            assert_false(play.exchange.spent);
+        }
         stop(&play);
     }
+}
+
+/* What an upstream found in the body and answers reaches nobody, and is no answer to the next. */
+static void test_answers_behind_a_body(void **state)
+{
+    struct play play;
+
+    (void)state;
+    start(&play);
+    assert_true(say_up(&play, POST "Content-Length: 2\r\n\r\nhi", OUT_MAX));
+    assert_true(
+        say_down(&play, EMPTY OK "Content-Length: 6\r\n\r\nsecret" EMPTY "garbage", OUT_MAX));
+    assert_true(is(&play.down, EMPTY));
+    assert_false(play.exchange.ended);
+    http_exchange_renewed(&play.exchange);
+    assert_false(say_down(&play, EMPTY, OUT_MAX)); /* the new one has not been asked */
+    assert_int_equal(play.exchange.fault, HTTP_ANSWER_UNASKED);
+    stop(&play);
 }
 
 /* The octets wait in front of a full socket: the upstream has not had them. */
@@ -562,13 +602,21 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_long_extension), cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_early_answer),   cmocka_unit_test(test_last_request),
-        cmocka_unit_test(test_switch),         cmocka_unit_test(test_interim_for_old_clients),
-        cmocka_unit_test(test_reuse),          cmocka_unit_test(test_unsent_body),
-        cmocka_unit_test(test_body_closes),    cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_interim_flood),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_long_extension),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_early_answer),
+        cmocka_unit_test(test_last_request),
+        cmocka_unit_test(test_switch),
+        cmocka_unit_test(test_interim_for_old_clients),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_unsent_body),
+        cmocka_unit_test(test_body_closes),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_interim_flood),
+        cmocka_unit_test(test_answers_behind_a_body),
     };
 
     return cmocka_run_group_tests_name("http_exchange", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 # Tests of gatewayd/decide.
-foreach(name certmap der dial identity identity_cache ledger local_server locks mapping mapping_find mapping_rules proxy_send registry strangers targets texts upstream)
+foreach(name attribute_ref certmap der dial identity identity_cache ledger local_server locks mapping mapping_find mapping_rules proxy_send registry strangers targets texts upstream)
     unit_test(${name} USES mtls::gatewayd_core)
 endforeach()
 foreach(name decide decide_logins host_registry judge_memo pools)
@@ -15,6 +15,7 @@ target_link_libraries(decide_bench PUBLIC house mtls::gatewayd_core)
 program(bench_rejudge SOURCES bench/rejudge.c USES decide_bench)
 program(bench_users SOURCES bench/users.c USES decide_bench)
 program(bench_scale SOURCES bench/scale.c USES decide_bench)
+program(bench_extract SOURCES bench/extract.c USES mtls::gatewayd_core)
 # The rules of SSSD against SSSD's own library, where it is installed (tests/run installs it).
 find_library(SSS_CERTMAP_LIBRARY sss_certmap)
 if(SSS_CERTMAP_LIBRARY)

@@ -87,6 +87,7 @@ static bool put_component(const struct dn_component *component, struct writer *o
                           struct error *err)
 {
     AUTO(writer_clear) struct writer value = writer_new(VALUE_MAX);
+    char oid[DER_OID_TEXT_MAX];
 
     if (component->shared)
         return err_set(err, REASON_MULTI_VALUE, "several values in a relative name");
@@ -95,7 +96,9 @@ static bool put_component(const struct dn_component *component, struct writer *o
     if (!is_plain(writer_bytes(&value)))
         return err_set(err, REASON_BAD_ENCODING,
                        "a name with , \" < > or a line end reads as another name");
-    put_type(component->oid, out);
+    if (!der_oid_text(component->oid, oid))
+        return err_set(err, REASON_BAD_ENCODING, "a very long type in a name");
+    put_type(oid, out);
     writer_u8(out, '=');
     writer_put(out, writer_bytes(&value));
     return true;

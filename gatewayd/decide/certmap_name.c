@@ -142,15 +142,16 @@ static bool add_component(struct certmap_name *name, const struct dn_component *
     AUTO(writer_clear) struct writer plain = writer_new(CERTMAP_NAME_MAX);
     struct writer escaped = writer_new(CERTMAP_NAME_MAX);
     struct certmap_component *component;
+    char oid[DER_OID_TEXT_MAX];
     size_t len;
 
     if (from->value.content.len == 0 || is_broken(from->value) ||
-        name->n == CERTMAP_COMPONENTS_MAX)
+        name->n == CERTMAP_COMPONENTS_MAX || !der_oid_text(from->oid, oid))
         return false;
     name->at = xrealloc(name->at, name->n + 1, sizeof(*name->at));
     component = &name->at[name->n++];
     *component =
-        (struct certmap_component){.type = nss_type(from->oid), .why = decode(from->value, &plain)};
+        (struct certmap_component){.type = nss_type(oid), .why = decode(from->value, &plain)};
     escape(writer_bytes(&plain), &escaped);
     writer_u8(&escaped, '\0');
     component->value = (char *)writer_take(&escaped, &len);

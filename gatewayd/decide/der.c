@@ -74,6 +74,17 @@ static bool arc(struct reader *r, uint64_t *ret_arc)
     return reader_ok(r);
 }
 
+bool der_oid_is_good(struct bytes content)
+{
+    struct reader r = reader_over(content);
+    bool good = content.len > 0;
+    uint64_t value;
+
+    while (good && reader_left(&r) > 0)
+        good = arc(&r, &value);
+    return good;
+}
+
 bool der_oid_text(struct bytes content, char out[DER_OID_TEXT_MAX])
 {
     struct reader r = reader_over(content);
@@ -94,6 +105,61 @@ bool der_oid_text(struct bytes content, char out[DER_OID_TEXT_MAX])
             return false;
     }
     return true;
+}
+
+/* Appends one arc in base 128; false when it does not fit. */
+static bool put_arc(uint64_t value, uint8_t out[DER_OID_MAX], size_t *len)
+{
+    unsigned groups = 1;
+
+    while (groups < 10 && value >> (7 * groups) != 0)
+        groups++;
+    if (*len + groups > DER_OID_MAX)
+        return false;
+    while (groups-- > 0)
+        out[(*len)++] = (uint8_t)((value >> (7 * groups) & 0x7f) | (groups ? 0x80 : 0));
+    return true;
+}
+
+bool der_oid_octets(struct bytes text, uint8_t out[DER_OID_MAX], size_t *ret_len)
+{
+    uint64_t top = 0;
+    size_t len = 0, n = 0;
+
+    for (bool more = true; more; n++) {
+        const uint8_t *dot = text.len ? memchr(text.at, '.', text.len) : NULL;
+        struct bytes number = {text.at, dot ? (size_t)(dot - text.at) : text.len};
+        uint64_t value;
+
+        if (!text_u64(number, &value) || value > UINT32_MAX || (n == 0 && value > 2) ||
+            (n == 1 && top < 2 && value >= 40))
+            return false;
+        if (n == 0)
+            top = value;
+        else if (!put_arc(n == 1 ? 40 * top + value : value, out, &len))
+            return false;
+        more = dot != NULL;
+        text = (struct bytes){number.at + number.len + more, text.len - number.len - more};
+    }
+    *ret_len = len;
+    return n >= 2;
+}
+
+void der_put_hex(struct bytes octets, struct writer *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t chunk[64];
+
+    while (octets.len > 0) {
+        size_t n = octets.len < sizeof(chunk) / 2 ? octets.len : sizeof(chunk) / 2;
+
+        for (size_t i = 0; i < n; i++) {
+            chunk[2 * i] = (uint8_t)digits[octets.at[i] >> 4];
+            chunk[2 * i + 1] = (uint8_t)digits[octets.at[i] & 0xf];
+        }
+        writer_put(out, (struct bytes){chunk, 2 * n});
+        octets = (struct bytes){octets.at + n, octets.len - n};
+    }
 }
 
 bool der_time_s(uint8_t tag, struct bytes content, int64_t *ret_seconds)

@@ -7,6 +7,7 @@
 #include "common/writer.h"
 
 enum {
+    DER_BOOLEAN = 0x01,
     DER_INTEGER = 0x02,
     DER_BIT_STRING = 0x03,
     DER_OCTET_STRING = 0x04,
@@ -26,6 +27,7 @@ enum {
     DER_CONTEXT = 0x80,             /* | number: primitive */
     DER_CONTEXT_CONSTRUCTED = 0xa0, /* | number */
     DER_OID_TEXT_MAX = 128,         /* dotted form with terminator; longer ones are refused */
+    DER_OID_MAX = 40,               /* content octets of one that a rule names; our choice */
 };
 
 struct der {
@@ -42,6 +44,13 @@ struct der der_expect(struct reader *r, uint8_t tag);
 bool der_is_next(const struct reader *r, uint8_t tag);
 /* "2.5.4.3" from the content of an OID; false for malformed and very long ones. */
 bool der_oid_text(struct bytes content, char out[DER_OID_TEXT_MAX]);
+/* Whether the content of an OID is well formed, whatever its length. */
+bool der_oid_is_good(struct bytes content);
+/*
+ * The other way: the content octets of "2.5.4.3". False for anything else than two or more arcs
+ * without leading zeros, and for more than DER_OID_MAX octets.
+ */
+bool der_oid_octets(struct bytes text, uint8_t out[DER_OID_MAX], size_t *ret_len);
 /* UTCTime and GeneralizedTime as RFC 5280 4.1.2.5 wants them: Zulu, with seconds, no fraction. */
 bool der_time_s(uint8_t tag, struct bytes content, int64_t *ret_seconds);
 /*
@@ -49,3 +58,5 @@ bool der_time_s(uint8_t tag, struct bytes content, int64_t *ret_seconds);
  * octets are not of it. T61 is taken as ASCII: nobody agrees on the rest of it.
  */
 bool der_string(uint8_t tag, struct bytes content, struct writer *out);
+/* Appends lower hex. */
+void der_put_hex(struct bytes octets, struct writer *out);

@@ -4,26 +4,22 @@
  */
 #include "gatewayd/decide/dn.h"
 
-#include "common/text.h"
+#include "gatewayd/decide/oids.h"
 
-/* RFC 4514 section 3, and the one everybody writes by its name (RFC 2985 5.2.1). */
+/* RFC 4514 section 3, and the descriptors of RFC 4519 and RFC 2985 that everybody writes. */
 static const struct {
-    const char *oid, *name;
-} short_names[] = {
-    {"2.5.4.3", "CN"},
-    {"2.5.4.7", "L"},
-    {"2.5.4.8", "ST"},
-    {"2.5.4.10", "O"},
-    {"2.5.4.11", "OU"},
-    {"2.5.4.6", "C"},
-    {"2.5.4.9", "STREET"},
-    {"0.9.2342.19200300.100.1.25", "DC"},
-    {"0.9.2342.19200300.100.1.1", "UID"},
-    {"1.2.840.113549.1.9.1", "emailAddress"},
-    {"2.5.4.5", "serialNumber"},
+    struct bytes oid;
+    const char *name; /* NULL: 1.2.3=#hex */
+} types[] = {
+#define DN_TYPE(name_, oid_, text_, help_) {OID(oid_), text_},
+#include "gatewayd/decide/dn_types.h"
+#undef DN_TYPE
 };
 
-enum { RDNS_MAX = 128, NAME_VALUE_MAX = 4096 };
+enum {
+    RDNS_MAX = 128,        /* relative names of one name; more are malformed; our choice */
+    NAME_VALUE_MAX = 4096, /* octets of one value as UTF-8; longer than any text may be */
+};
 
 struct dn_walk dn_walk(struct bytes content)
 {
@@ -47,12 +43,12 @@ static void next_name(struct dn_walk *walk)
         reader_break(&walk->names);
     walk->shared = reader_left(&count) > 0;
     walk->first = true;
+    walk->position++;
 }
 
 bool dn_next(struct dn_walk *walk, struct dn_component *ret_component)
 {
     struct reader pair;
-    struct der oid;
 
     if (!dn_walk_ok(walk))
         return false;
@@ -62,23 +58,24 @@ bool dn_next(struct dn_walk *walk, struct dn_component *ret_component)
         next_name(walk);
     }
     pair = reader_over(der_expect(&walk->set, DER_SEQUENCE).content);
-    oid = der_expect(&pair, DER_OID);
+    ret_component->oid = der_expect(&pair, DER_OID).content;
     ret_component->value = der_next(&pair);
-    if (!reader_done(&pair) || !der_oid_text(oid.content, ret_component->oid)) {
+    if (!reader_done(&pair) || !der_oid_is_good(ret_component->oid)) {
         reader_break(&walk->names);
         return false;
     }
+    ret_component->position = walk->position;
     ret_component->first = walk->first;
     ret_component->shared = walk->shared;
     walk->first = false;
     return dn_walk_ok(walk);
 }
 
-static const char *short_name(const char *oid)
+static const char *short_name(struct bytes oid)
 {
-    for (size_t i = 0; i < ARRAY_LEN(short_names); i++)
-        if (strcmp(short_names[i].oid, oid) == 0)
-            return short_names[i].name;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (bytes_equal(types[i].oid, oid))
+            return types[i].name;
     return NULL;
 }
 
@@ -95,32 +92,37 @@ static void escaped(struct bytes text, struct writer *out)
     }
 }
 
-static void hex(struct bytes octets, struct writer *out)
+/* "1.2.3=#hex" for types without a name. */
+static bool unknown_text(const struct dn_component *component, struct writer *out)
 {
-    writer_u8(out, '#');
-    for (size_t i = 0; i < octets.len; i++)
-        writer_printf(out, "%02x", octets.at[i]);
+    char oid[DER_OID_TEXT_MAX];
+
+    if (!der_oid_text(component->oid, oid))
+        return false;
+    writer_text(out, oid);
+    writer_text(out, "=#");
+    der_put_hex(component->value.whole, out);
+    return true;
 }
 
-static bool component_text(const struct dn_component *component, struct writer *out)
+static bool component_text(const struct dn_component *component, struct writer *scratch,
+                           struct writer *out)
 {
     const char *name = short_name(component->oid);
-    AUTO(writer_clear) struct writer value = writer_new(NAME_VALUE_MAX);
 
-    writer_text(out, name ? name : component->oid);
+    if (!name)
+        return unknown_text(component, out);
+    writer_text(out, name);
     writer_u8(out, '=');
-    if (!name) {
-        hex(component->value.whole, out);
-        return true;
-    }
-    if (!der_string(component->value.tag, component->value.content, &value) || !writer_ok(&value))
+    writer_reset(scratch);
+    if (!der_string(component->value.tag, component->value.content, scratch) || !writer_ok(scratch))
         return false;
-    escaped(writer_bytes(&value), out);
+    escaped(writer_bytes(scratch), out);
     return true;
 }
 
 /* The components of one relative name, joined by "+" in the order of the DER. */
-static bool relative_text(struct bytes set, struct writer *out)
+static bool relative_text(struct bytes set, struct writer *scratch, struct writer *out)
 {
     struct dn_walk walk = dn_walk(set);
     struct dn_component component;
@@ -128,7 +130,7 @@ static bool relative_text(struct bytes set, struct writer *out)
     while (dn_next(&walk, &component)) {
         if (!component.first)
             writer_u8(out, '+');
-        if (!component_text(&component, out))
+        if (!component_text(&component, scratch, out))
             return false;
     }
     return dn_walk_ok(&walk);
@@ -136,6 +138,7 @@ static bool relative_text(struct bytes set, struct writer *out)
 
 bool dn_text(struct bytes content, struct writer *out)
 {
+    AUTO(writer_clear) struct writer scratch = writer_new(NAME_VALUE_MAX);
     struct reader r = reader_over(content);
     struct bytes names[RDNS_MAX];
     size_t n = 0;
@@ -145,7 +148,7 @@ bool dn_text(struct bytes content, struct writer *out)
     if (!reader_done(&r))
         return false;
     for (size_t i = n; i-- > 0;) {
-        if (!relative_text(names[i], out))
+        if (!relative_text(names[i], &scratch, out))
             return false;
         if (i > 0)
             writer_u8(out, ',');

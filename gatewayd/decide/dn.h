@@ -6,15 +6,17 @@
 #include "gatewayd/decide/der.h"
 
 struct dn_component {
-    char oid[DER_OID_TEXT_MAX];
+    struct bytes oid; /* content octets of a well-formed identifier */
     struct der value;
-    bool first;  /* of its relative name */
-    bool shared; /* its relative name has several components */
+    unsigned position; /* of its relative name: 1 is the root */
+    bool first;        /* of its relative name */
+    bool shared;       /* its relative name has several components */
 };
 
 struct dn_walk {
     struct reader names; /* relative names left */
     struct reader set;   /* components left in the current one */
+    unsigned position;
     bool shared, first;
 };
 

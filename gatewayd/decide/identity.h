@@ -9,17 +9,23 @@
 
 enum {
     IDENTITY_VALUE_MAX = 256,  /* octets of one canonical value; longer ones are a fault */
-    IDENTITY_NAME_MAX = 2048,  /* octets of a whole distinguished name as text */
+    IDENTITY_NAME_MAX = 2048,  /* octets of a whole distinguished name or URI as text */
     IDENTITY_SANS_MAX = 64,    /* alternative names; with more, all of them are a fault */
     IDENTITY_VALUES_MAX = 512, /* values of one certificate in all; more are CERT_MALFORMED */
 };
 
 struct identity_value {
     const struct attribute *attribute;
-    struct bytes text; /* canonical, clean UTF-8; also terminated. Empty when there is a fault */
-    struct bytes raw;  /* the octets in the certificate that it was made from */
-    enum reason fault; /* OK, BAD_ENCODING or MULTI_VALUE: a rule that uses it denies so */
-    const char *why;   /* what is wrong with it; static; NULL when nothing is */
+    struct bytes text;  /* canonical, clean UTF-8; also terminated. Empty when there is a fault */
+    struct bytes raw;   /* the content octets in the certificate that it was made from */
+    const char *why;    /* what is wrong with it; static; NULL when nothing is */
+    const uint8_t *oid; /* its identifier where the row is `open`: oid_len content octets */
+    enum reason fault;  /* OK, BAD_ENCODING or MULTI_VALUE: a rule that uses it denies so */
+    uint16_t position;  /* of a component: which relative name, 1 is the root; 0: no component */
+    uint8_t oid_len;    /* 0: of all identifiers */
+    uint8_t tag;        /* DER tag in front of raw */
+    uint8_t header_len; /* octets of its DER header; 0: raw is no DER element */
+    bool shared;        /* a component of a relative name that has several */
 };
 
 /* Immutable after extraction; counted references within one process. */
@@ -30,6 +36,7 @@ struct identity {
     struct bytes der;
     struct bytes issuer, subject; /* DER of the two names */
     int64_t not_before_s, not_after_s;
+    uint16_t n_subject, n_issuer; /* relative names of the two */
     size_t n_values;
     struct identity_value *values; /* fields first, then subject, issuer, extensions */
     uint8_t *texts;                /* what the texts point into */
@@ -47,6 +54,8 @@ struct identity *identity_unref(struct identity *identity); /* accepts NULL, ret
 const struct identity_value *identity_next(const struct identity *identity,
                                            const struct attribute *attribute,
                                            const struct identity_value *after);
+/* The DER element behind a value, its header included; no octets where there is none. */
+struct bytes identity_whole(const struct identity_value *value);
 /* The first value's text of an attribute by its name, or no octets; for records and headers. */
 struct bytes identity_text(const struct identity *identity, const char *name);
 

@@ -12,7 +12,7 @@ static const struct {
 } anchored[] = {
     {"san.email", FORM_ADDRESS}, {"san.email8", FORM_ADDRESS},   {"san.upn", FORM_ADDRESS},
     {"san.krb5", FORM_ADDRESS},  {"subject.mail", FORM_ADDRESS}, {"san.dns", FORM_HOST},
-    {"san.uri", FORM_URI},       {"san.spiffe", FORM_URI},       {"spiffe", FORM_URI},
+    {"san.uri", FORM_URI},       {"spiffe_id", FORM_URI},
 };
 
 static bool has_upper(struct bytes text)

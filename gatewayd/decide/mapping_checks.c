@@ -16,16 +16,6 @@ static enum reason say(char ret_detail[ERROR_DETAIL_MAX], enum reason reason, co
 
 /* --- strength --------------------------------------------------------------------------------- */
 
-static const struct attribute *spiffe_attribute(void)
-{
-    static const char *const names[] = {"spiffe", "san.spiffe"};
-    const struct attribute *attribute = NULL;
-
-    for (size_t i = 0; !attribute && i < ARRAY_LEN(names); i++)
-        attribute = attribute_find(bytes_of(names[i]));
-    return attribute;
-}
-
 /* spiffe://DOMAIN/path; trust domains are in lower case (SPIFFE ID 2.1). */
 static bool is_in_domain(struct bytes id, const char *domain)
 {
@@ -39,7 +29,7 @@ static bool is_in_domain(struct bytes id, const char *domain)
 static bool is_in_trust_domain(const struct mapping_rule *rule,
                                const struct mapping_request *request)
 {
-    const struct attribute *attribute = spiffe_attribute();
+    const struct attribute *attribute = attribute_find(bytes_of("spiffe_id"));
     const struct identity_value *value =
         attribute ? identity_next(request->identity, attribute, NULL) : NULL;
 

@@ -78,9 +78,7 @@ static bool check_negation(const struct mapping_find *find, size_t i, struct err
 
 static bool is_name(const struct attribute *attribute)
 {
-    return attribute && (attribute->field == ATTRIBUTE_FIELD_SUBJECT ||
-                         attribute->field == ATTRIBUTE_FIELD_ISSUER ||
-                         (attribute->source == ATTRIBUTE_SAN && attribute->tag == 4));
+    return attribute && attribute->kind == ATTRIBUTE_NAME;
 }
 
 /*

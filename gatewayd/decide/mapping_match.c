@@ -53,11 +53,7 @@ static bool starts_with(struct bytes text, const char *prefix)
 
 static bool is_name(const struct mapping_match *match)
 {
-    const struct attribute *attribute = match->reference.attribute;
-
-    return attribute->field == ATTRIBUTE_FIELD_SUBJECT ||
-           attribute->field == ATTRIBUTE_FIELD_ISSUER ||
-           (attribute->source == ATTRIBUTE_SAN && attribute->tag == 4);
+    return match->reference.attribute->kind == ATTRIBUTE_NAME;
 }
 
 static bool set_name(struct mapping_match *match, struct bytes value, enum test_kind kind,

@@ -19,9 +19,7 @@ static const struct {
     {"ski", PROMISE_SKI},
     {"ad.ski", PROMISE_SKI},
     {"sid_uri", PROMISE_SAN},
-    {"san.sid_uri", PROMISE_SAN},
-    {"spiffe", PROMISE_TRUST_DOMAIN},
-    {"san.spiffe", PROMISE_TRUST_DOMAIN},
+    {"spiffe_id", PROMISE_TRUST_DOMAIN},
 };
 
 static bool is_promised(const struct mapping_promises *promises, enum promise promise)

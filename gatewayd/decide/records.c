@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "gatewayd/decide/der.h"
 
 #include <stdio.h>
 
@@ -82,6 +83,22 @@ static void set_reason(struct draft *draft, enum reason reason, const char *deta
     draft->record.detail = clean_text(draft, detail ? detail : "");
 }
 
+/* "other.1.2.3:text"; "?" instead of a text that may not be used or does not fit. */
+static size_t put_san(const struct identity_value *value, char *out, size_t room)
+{
+    const char *name = value->attribute->name + strlen("san.");
+    char oid[DER_OID_TEXT_MAX] = "";
+    int len;
+
+    if (value->oid_len > 0 && !der_oid_text((struct bytes){value->oid, value->oid_len}, oid))
+        (void)snprintf(oid, sizeof(oid), "?");
+    len = snprintf(out, room, "%s%s:%.*s", name, oid, value->text.len ? (int)value->text.len : 1,
+                   value->text.len ? (const char *)value->text.at : "?");
+    if (len < 0 || (size_t)len >= room)
+        len = snprintf(out, room, "%s%s:?", name, oid);
+    return (size_t)len;
+}
+
 /* "email:alice@corp.example"; values that may not be used are named without content. */
 static void set_sans(struct draft *draft, const struct identity *identity)
 {
@@ -90,14 +107,12 @@ static void set_sans(struct draft *draft, const struct identity *identity)
     for (size_t i = 0; i < identity->n_values && texts->n < AUDIT_TEXTS_MAX; i++) {
         const struct identity_value *value = &identity->values[i];
         char *text = draft->sans[texts->n];
-        int len;
+        size_t len;
 
         if (strncmp(value->attribute->name, "san.", 4) != 0)
             continue;
-        len = snprintf(text, sizeof(draft->sans[0]), "%s:%.*s", value->attribute->name + 4,
-                       value->fault ? 1 : (int)value->text.len,
-                       value->fault ? "?" : (const char *)value->text.at);
-        texts->at[texts->n++] = (struct bytes){(const uint8_t *)text, (size_t)len};
+        len = put_san(value, text, sizeof(draft->sans[0]));
+        texts->at[texts->n++] = (struct bytes){(const uint8_t *)text, len};
     }
 }
 

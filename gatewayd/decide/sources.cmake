@@ -9,6 +9,8 @@ list(APPEND GATEWAYD_SOURCES decide/ad_strings.c decide/attributes.c decide/cont
     decide/setup.c decide/stages.c decide/status.c decide/strangers.c decide/texts.c
     decide/upstream.c decide/whoami.c)
 list(APPEND GATEWAYD_SOURCES decide/connect.c decide/dial.c decide/hosts.c decide/pools.c decide/renew.c decide/targets.c)
+list(APPEND GATEWAYD_SOURCES decide/attribute_ref.c decide/conversions.c decide/attribute_forms.c decide/attribute_forms_san.c decide/attribute_forms_uri.c
+    decide/identity_build.c decide/identity_names.c)
 list(APPEND GATEWAYD_SOURCES decide/tell_identity.c)
 list(APPEND GATEWAYD_SOURCES decide/handoff.c decide/preview.c)
 list(APPEND GATEWAYD_SOURCES decide/certmap_certificate.c decide/certmap_map.c decide/certmap_map_run.c

@@ -10,6 +10,7 @@
 #include "gatewayd/shared/grants.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
+#include "gatewayd/shared/zone_files.h"
 #include "ldap/ldif.h"
 
 #include <openssl/err.h>
@@ -156,11 +157,14 @@ bool config_files_policy(const struct config *config, const struct config_text *
     bool *confirmed = xcalloc(config->n_service + 1, sizeof(*confirmed));
     struct policy_file *files = xcalloc(n + 1, sizeof(*files));
     const struct policy_errors errors = findings_of_policy(findings);
+    AUTO(zone_files_clear) struct zone_files zones = {.n = 0};
     struct policy_world world = {.services = services,
                                  .confirmed = confirmed,
                                  .n_services = config->n_service,
                                  .cas = cas,
-                                 .n_cas = config->n_ca};
+                                 .n_cas = config->n_ca,
+                                 .zone = zone_files_find,
+                                 .context = &zones};
     bool good;
 
     for (size_t i = 0; i < config->n_service; i++) {

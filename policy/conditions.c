@@ -25,6 +25,7 @@ static const struct condition conditions[POLICY_FACT__COUNT] = {
                               KIND(ANY) | KIND(NONE) | KIND(NETWORK) | KIND(CIDR), NULL},
     [POLICY_FACT_CA] = {CONDITION("ca"), NAMES, refer_ca},
     [POLICY_FACT_LOGIN_AS] = {CONDITION("login_as"), NAMES | KIND(SELF), NULL},
+    [POLICY_FACT_WINDOWS] = {CONDITION("windows"), KIND(WINDOW), NULL},
 };
 
 static const char *const reserved[] = {
@@ -176,6 +177,23 @@ static bool parse_network(struct policy_set *set, struct bytes text, struct valu
     return true;
 }
 
+static bool parse_window(struct policy_set *set, struct bytes text, struct value *ret_value,
+                         struct error *err)
+{
+    const char *meant;
+
+    ret_value->text = arena_text(&set->arena, text);
+    ret_value->len = text.len;
+    ret_value->kind = VALUE_WINDOW;
+    ret_value->window = set_find_window(set, text);
+    if (ret_value->window)
+        return true;
+    meant = suggest_window(set, ret_value->text);
+    return err_set(err, REASON_POLICY_REFERENCE, "no window is called \"%s\"%s%s%s",
+                   ret_value->text, meant ? "; did you mean \"" : "", meant ? meant : "",
+                   meant ? "\"?" : "");
+}
+
 static bool is_kind(const struct condition *row, enum value_kind kind)
 {
     return row->kinds & 1u << kind;
@@ -193,8 +211,9 @@ bool condition_parse(const struct scope *scope, const struct test *test, struct 
     if (!parse_reserved(text, &value, err))
         return false;
     if (value.kind == VALUE__COUNT) {
-        bool parsed = is_kind(row, VALUE_CIDR)
-                          ? parse_network(scope->set, text, &value, err)
+        bool parsed = is_kind(row, VALUE_CIDR) ? parse_network(scope->set, text, &value, err)
+                      : is_kind(row, VALUE_WINDOW)
+                          ? parse_window(scope->set, text, &value, err)
                           : parse_pattern(&scope->set->arena, text, &value, err);
 
         if (!parsed || (row->refer && !row->refer(scope, &value, err)))
@@ -248,6 +267,8 @@ enum policy_fact_state condition_state(const struct query *query, enum policy_fa
     const struct policy_fact *fact = &query->request->facts[id];
     bool is_address = id == POLICY_FACT_NETWORKS;
 
+    if (id == POLICY_FACT_WINDOWS)
+        return query->request->clock_unsure ? POLICY_UNKNOWN : POLICY_PRESENT;
     if (fact->state == POLICY_LATER)
         return query->confirmed ? POLICY_LATER : POLICY_UNKNOWN;
     if (fact->state != POLICY_PRESENT)
@@ -325,6 +346,7 @@ static enum truth one_value(const struct query *query, const struct test *test,
                             const struct value *value)
 {
     const struct policy_fact *fact = &query->request->facts[test->fact];
+    int64_t until_s;
 
     switch (value->kind) {
     case VALUE_ANY:
@@ -334,6 +356,8 @@ static enum truth one_value(const struct query *query, const struct test *test,
     case VALUE_NETWORK:
     case VALUE_CIDR:
         return fits_network(value, &query->request->source) ? TRUTH_YES : TRUTH_NO;
+    case VALUE_WINDOW:
+        return window_has(value->window, query->request->now_s, &until_s) ? TRUTH_YES : TRUTH_NO;
     default:
         return fits_some(value, fact) ? TRUTH_YES : TRUTH_NO;
     }

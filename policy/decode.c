@@ -55,6 +55,68 @@ static struct policy_set *take_services(struct reader *r)
     return set;
 }
 
+static void take_zone(struct reader *r, struct policy_set *set)
+{
+    const char *name = take_name(r, &set->arena);
+    struct bytes octets = reader_block32(r);
+    const struct zone *zone;
+
+    if (!reader_ok(r) || strlen(name) > POLICY_ZONE_NAME_MAX ||
+        !zone_read(&set->arena, bytes_of(name), octets, &zone, NULL))
+        reader_break(r);
+    else
+        set_add_zone(set, zone);
+}
+
+static void take_hours(struct reader *r, struct policy_set *set, struct window *window)
+{
+    struct window_hours *hours;
+
+    window->n_hours = take_count(r, reader_u16(r), 4);
+    hours = arena_take(&set->arena, window->n_hours, sizeof(*hours));
+    for (size_t i = 0; i < window->n_hours; i++) {
+        hours[i].start = reader_u16(r);
+        hours[i].end = reader_u16(r);
+    }
+    window->hours = hours;
+}
+
+static void take_ranges(struct reader *r, struct policy_set *set, struct window *window)
+{
+    struct window_range *ranges;
+
+    window->n_ranges = take_count(r, reader_u16(r), 16);
+    ranges = arena_take(&set->arena, window->n_ranges, sizeof(*ranges));
+    for (size_t i = 0; i < window->n_ranges; i++) {
+        ranges[i].start_s = (int64_t)reader_u64(r);
+        ranges[i].end_s = (int64_t)reader_u64(r);
+        if (ranges[i].start_s < 0 || ranges[i].end_s > INT64_MAX / 1000)
+            reader_break(r);
+    }
+    window->ranges = ranges;
+}
+
+static void take_window(struct reader *r, struct policy_set *set)
+{
+    struct window *window = arena_take(&set->arena, 1, sizeof(*window));
+    int32_t *except;
+
+    window->name = take_name(r, &set->arena);
+    window->zone = set_find_zone(set, reader_block16(r));
+    window->days = reader_u8(r);
+    take_hours(r, set, window);
+    take_ranges(r, set, window);
+    window->n_except = take_count(r, reader_u16(r), 4);
+    except = arena_take(&set->arena, window->n_except, sizeof(*except));
+    for (size_t i = 0; i < window->n_except; i++)
+        except[i] = (int32_t)reader_u32(r);
+    window->except = except;
+    if (!reader_ok(r) || !window->zone || !window_check(window, NULL))
+        reader_break(r);
+    else
+        set_add_window(set, window);
+}
+
 static void take_network(struct reader *r, struct policy_set *set)
 {
     struct network_list *list = arena_take(&set->arena, 1, sizeof(*list));
@@ -73,13 +135,19 @@ static void take_network(struct reader *r, struct policy_set *set)
     set_add_network(set, list);
 }
 
-/* What a NETWORK or CIDR value means. */
+/* What a NETWORK, CIDR or WINDOW value means. */
 static void resolve(struct reader *r, struct policy_set *set, struct value *value)
 {
     struct bytes text = {(const uint8_t *)value->text, value->len};
     struct network_list *literal;
     struct network network;
 
+    if (value->kind == VALUE_WINDOW) {
+        value->window = set_find_window(set, text);
+        if (!value->window)
+            reader_break(r);
+        return;
+    }
     if (value->kind == VALUE_NETWORK) {
         value->networks = set_find_network(set, text);
         if (!value->networks)
@@ -243,23 +311,53 @@ static void take_all_services(struct policy_decoder *decoder)
         reader_break(&decoder->reader);
 }
 
-static void take_all_networks(struct policy_decoder *decoder)
+/* --- definitions: each in order of names ------------------------------------------------------ */
+
+static const char *again_zone(const struct policy_set *set, size_t i, struct writer *out)
+{
+    encode_zone(out, set->zones[i]);
+    return zone_name(set->zones[i]);
+}
+
+static const char *again_window(const struct policy_set *set, size_t i, struct writer *out)
+{
+    encode_window(out, set->windows[i]);
+    return set->windows[i]->name;
+}
+
+static const char *again_network(const struct policy_set *set, size_t i, struct writer *out)
+{
+    encode_network(out, set->networks[i]);
+    return set->networks[i]->name;
+}
+
+/* In this order: windows name zones. */
+static const struct {
+    void (*take)(struct reader *r, struct policy_set *set);
+    /* Encodes the i-th anew and gives its name. */
+    const char *(*again)(const struct policy_set *set, size_t i, struct writer *out);
+} definitions[] = {
+    {take_zone, again_zone}, {take_window, again_window}, {take_network, again_network}};
+
+static void take_definitions(struct policy_decoder *decoder, size_t kind)
 {
     struct reader *r = &decoder->reader;
     size_t n = take_count(r, reader_u32(r), 4);
+    const char *before = NULL;
 
-    for (size_t i = 0; i < n && reader_ok(r); i++) {
+    for (size_t i = 0; i < n; i++) {
         const uint8_t *begin = r->at;
-        struct network_list *const *at;
+        const char *name;
 
-        take_network(r, decoder->set);
-        at = &decoder->set->networks[i];
+        definitions[kind].take(r, decoder->set);
+        if (!reader_ok(r))
+            return;
         writer_reset(&decoder->again);
-        encode_network(&decoder->again, *at);
-        if (!is_canonical(decoder, begin) || (i > 0 && strcmp(at[-1]->name, at[0]->name) >= 0))
+        name = definitions[kind].again(decoder->set, i, &decoder->again);
+        if (!is_canonical(decoder, begin) || (before && strcmp(before, name) >= 0))
             reader_break(r);
+        before = name;
     }
-    decoder->rules_left = take_count(r, reader_u32(r), 32);
 }
 
 static void take_rules(struct policy_decoder *decoder, size_t n)
@@ -297,7 +395,9 @@ static bool step_begin(struct policy_decoder *decoder, struct error *err)
         return err_set(err, REASON_MSG_VERSION, "policy set of %zu octets", decoder->in.len);
     }
     take_all_services(decoder);
-    take_all_networks(decoder);
+    for (size_t i = 0; i < ARRAY_LEN(definitions); i++)
+        take_definitions(decoder, i);
+    decoder->rules_left = take_count(&decoder->reader, reader_u32(&decoder->reader), 32);
     decoder->step = STEP_RULES;
     return reader_ok(&decoder->reader) || broken(decoder, err);
 }

@@ -8,6 +8,32 @@ static void put_text(struct writer *out, const char *text)
     writer_block16(out, bytes_of(text));
 }
 
+void encode_zone(struct writer *out, const struct zone *zone)
+{
+    put_text(out, zone_name(zone));
+    writer_block32(out, zone_octets(zone));
+}
+
+void encode_window(struct writer *out, const struct window *window)
+{
+    put_text(out, window->name);
+    put_text(out, zone_name(window->zone));
+    writer_u8(out, window->days);
+    writer_u16(out, (uint16_t)window->n_hours);
+    for (size_t i = 0; i < window->n_hours; i++) {
+        writer_u16(out, window->hours[i].start);
+        writer_u16(out, window->hours[i].end);
+    }
+    writer_u16(out, (uint16_t)window->n_ranges);
+    for (size_t i = 0; i < window->n_ranges; i++) {
+        writer_u64(out, (uint64_t)window->ranges[i].start_s);
+        writer_u64(out, (uint64_t)window->ranges[i].end_s);
+    }
+    writer_u16(out, (uint16_t)window->n_except);
+    for (size_t i = 0; i < window->n_except; i++)
+        writer_u32(out, (uint32_t)window->except[i]);
+}
+
 void encode_network(struct writer *out, const struct network_list *list)
 {
     put_text(out, list->name);
@@ -71,6 +97,12 @@ void policy_encode(const struct policy_set *set, struct writer *out)
 {
     writer_u32(out, ENCODE_MAGIC);
     encode_services(out, set);
+    writer_u32(out, (uint32_t)set->n_zones);
+    for (size_t i = 0; i < set->n_zones; i++)
+        encode_zone(out, set->zones[i]);
+    writer_u32(out, (uint32_t)set->n_windows);
+    for (size_t i = 0; i < set->n_windows; i++)
+        encode_window(out, set->windows[i]);
     writer_u32(out, (uint32_t)set->n_networks);
     for (size_t i = 0; i < set->n_networks; i++)
         encode_network(out, set->networks[i]);

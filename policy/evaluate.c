@@ -321,6 +321,19 @@ static int64_t next_instant_s(const struct rule_lists *lists, int64_t now_s)
     return low < lists->n_instants ? lists->instants[low] : INT64_MAX;
 }
 
+/* The next instant at which time alone may change what some rule of these lists says. */
+static int64_t next_change_s(const struct rule_lists *lists, int64_t now_s)
+{
+    int64_t first_s = next_instant_s(lists, now_s), until_s;
+
+    for (size_t i = 0; i < lists->n_windows; i++) {
+        (void)window_has(lists->windows[i], now_s, &until_s);
+        if (until_s < first_s)
+            first_s = until_s;
+    }
+    return first_s;
+}
+
 static void judge_with_shadow(const struct query *query,
                               const struct rule_lists *const lists[EVALUATE_LISTS],
                               struct policy_decision *decision)
@@ -380,10 +393,10 @@ void policy_evaluate(const struct policy_set *set, const struct policy_request *
     evaluate_lists(&query, lists, ret_decision);
     ret_decision->tested = tested_by(set, service);
     for (size_t i = 0; i < EVALUATE_LISTS && lists[i]; i++) {
-        int64_t instant_s = next_instant_s(lists[i], request->now_s);
+        int64_t change_s = next_change_s(lists[i], request->now_s);
 
-        if (instant_s < ret_decision->valid_until_s)
-            ret_decision->valid_until_s = instant_s;
+        if (change_s < ret_decision->valid_until_s)
+            ret_decision->valid_until_s = change_s;
         shadow |= lists[i]->has_shadow;
     }
     ret_decision->shadow_verdict = ret_decision->verdict;

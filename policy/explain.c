@@ -74,8 +74,13 @@ static void say_fact(struct words *words, const struct policy_request *request,
                      enum policy_fact_id id)
 {
     const struct policy_fact *fact = &request->facts[id];
-    char address[ADDRESS_TEXT_MAX];
+    char address[ADDRESS_TEXT_MAX], time[32];
 
+    if (id == POLICY_FACT_WINDOWS) {
+        text_format_time_ms(request->now_s * 1000, time);
+        say(words, "%.19sZ", time);
+        return;
+    }
     if (id == POLICY_FACT_NETWORKS) {
         address_format(&request->source, address);
         say(words, "%s", address);
@@ -89,7 +94,8 @@ static void say_fact(struct words *words, const struct policy_request *request,
 
 static bool is_several(const struct query *query, const struct test *test)
 {
-    return test->fact != POLICY_FACT_NETWORKS && query->request->facts[test->fact].n_values > 1;
+    return test->fact != POLICY_FACT_NETWORKS && test->fact != POLICY_FACT_WINDOWS &&
+           query->request->facts[test->fact].n_values > 1;
 }
 
 /* Which value of a not_X was met: the same test with that value alone tells. */

@@ -108,6 +108,15 @@ static struct rule_lists *lists_of(struct policy_set *set, uint32_t service)
     return service == set->n_services ? &set->everywhere : &set->services[service].lists;
 }
 
+static size_t count_windows(const struct tests *tests)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < tests->n; i++)
+        n += tests->at[i].fact == POLICY_FACT_WINDOWS ? tests->at[i].n_values : 0;
+    return n;
+}
+
 /* n counts what room is taken for later. */
 static void place(struct set_finisher *finisher, size_t service, uint32_t number)
 {
@@ -123,6 +132,7 @@ static void place(struct set_finisher *finisher, size_t service, uint32_t number
     }
     finisher->places[finisher->n_places++] = (struct place){(uint32_t)service, number};
     lists->by_effect[rule->effect].n++;
+    lists->n_windows += count_windows(&rule->tests) + count_windows(&rule->need);
     lists->n_instants +=
         (rule->from_s != INT64_MIN) + (rule->until_s != INT64_MAX) + (rule->expires_s != INT64_MAX);
 }
@@ -184,6 +194,10 @@ static void take_room(struct policy_set *set)
 
         lists->instants = arena_take(&set->arena, lists->n_instants, sizeof(*lists->instants));
         lists->n_instants = 0;
+        if (lists->n_windows > set->n_windows)
+            lists->n_windows = set->n_windows;
+        lists->windows = arena_take(&set->arena, lists->n_windows, sizeof(struct window *));
+        lists->n_windows = 0;
     }
 }
 
@@ -200,6 +214,22 @@ static policy_facts facts_of(const struct tests *tests)
     return facts;
 }
 
+/* Each once: there are few of them. */
+static void note_windows(struct rule_lists *lists, const struct tests *tests)
+{
+    for (size_t i = 0; i < tests->n; i++)
+        for (size_t k = 0; tests->at[i].fact == POLICY_FACT_WINDOWS && k < tests->at[i].n_values;
+             k++) {
+            const struct window *window = tests->at[i].values[k].window;
+            size_t n = 0;
+
+            while (n < lists->n_windows && lists->windows[n] != window)
+                n++;
+            if (n == lists->n_windows)
+                lists->windows[lists->n_windows++] = window;
+        }
+}
+
 static void note_instant(struct rule_lists *lists, int64_t instant_s)
 {
     if (instant_s != INT64_MIN && instant_s != INT64_MAX)
@@ -212,6 +242,8 @@ static void note_rule(struct rule_lists *lists, const struct rule *rule)
     lists->tested |= facts_of(&rule->tests) | facts_of(&rule->need);
     lists->has_shadow |= rule->shadow;
     lists->has_overrides |= rule->n_overrides > 0;
+    note_windows(lists, &rule->tests);
+    note_windows(lists, &rule->need);
     note_instant(lists, rule->from_s);
     note_instant(lists, rule->until_s);
     note_instant(lists, rule->expires_s);

@@ -2,33 +2,15 @@
  * Compiles policy files to one set. Runs in load and in the tools; trusts nothing of the text. Any
  * error stops the load, never an evaluation; all errors of all files are told at once.
  */
+#include "policy/load.h"
 #include "common/text.h"
-#include "policy/conditions.h"
-#include "policy/source.h"
 #include "policy/suggest.h"
 
 #include <stdio.h>
 
-/* Where a name was defined, to find the same name in another file. */
-struct named {
-    const char *kind, *name;
-    size_t file;
-    uint32_t line;
-};
-
-struct loader {
-    struct scope scope;
-    struct problems problems;
-    const struct policy_file *files;
-    struct source *sources;
-    size_t n_sources;
-    struct named *named;
-    size_t n_named, room_named;
-};
-
 /* Names that may be defined once over all files */
 
-static void remember(struct loader *loader, const struct source *source, const char *kind,
+void loader_remember(struct loader *loader, const struct source *source, const char *kind,
                      const char *name, uint32_t line)
 {
     if (loader->n_named == loader->room_named) {
@@ -68,72 +50,6 @@ static void check_repeated(struct loader *loader)
             problems_say(&loader->problems, named->file, named->line, REASON_POLICY_SYNTAX,
                          "%s \"%s\" is given twice; the first is in %s, line %u", named->kind,
                          named->name, loader->files[first->file].name, (unsigned)first->line);
-    }
-}
-
-/* Networks */
-
-static int compare_cidrs(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct network));
-}
-
-static void compile_cidrs(struct loader *loader, const struct source *source, size_t section,
-                          struct network_list *list)
-{
-    size_t n, field = source_field(source, section, "cidr", &n);
-    struct network *at = arena_take(&loader->scope.set->arena, n, sizeof(*at));
-    struct error err;
-
-    if (n > SET_VALUES_MAX || (n == 0 && !source_mentions(source, section, "cidr"))) {
-        (void)err_set(&err, REASON_POLICY_VALUE, "cidr has %zu values; 1 to %d are possible", n,
-                      SET_VALUES_MAX);
-        source_blame(source, section, &err);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (network_parse(source_value(source, field, i), &at[i], &err))
-            continue;
-        err.reason = REASON_POLICY_VALUE;
-        source_blame_value(source, field, i, &err);
-    }
-    if (n > 0)
-        qsort(at, n, sizeof(*at), compare_cidrs);
-    (void)err_set(&err, REASON_POLICY_VALUE, "the same CIDR is listed twice");
-    /* What could not be read is all zero. */
-    for (size_t i = 1; i < n; i++)
-        if (at[i].bits > 0 && compare_cidrs(&at[i - 1], &at[i]) == 0)
-            source_blame(source, field, &err);
-    list->at = at;
-    list->n = n;
-}
-
-static void check_network_name(struct loader *loader, const struct source *source, size_t item,
-                               const char *name)
-{
-    static const char *const words[] = {"any", "none", "self"};
-    bool taken = strchr(name, '*') || strchr(name, '/') || strchr(name, ':');
-    struct address address;
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        taken |= text_equal_nocase(bytes_of(name), bytes_of(words[i]));
-    if (taken || address_parse(bytes_of(name), &address, NULL))
-        problems_say(&loader->problems, source->file, prescan_line(source->scan, item),
-                     REASON_POLICY_VALUE, "a network cannot be called \"%s\"", name);
-}
-
-static void compile_networks(struct loader *loader, const struct source *source)
-{
-    struct policy_set *set = loader->scope.set;
-
-    for (size_t item = source_next(source, "network", 0); item;
-         item = source_next(source, "network", item)) {
-        struct network_list *list = arena_take(&set->arena, 1, sizeof(*list));
-
-        list->name = arena_text(&set->arena, source_title(source, item));
-        remember(loader, source, "network", list->name, prescan_line(source->scan, item));
-        check_network_name(loader, source, item, list->name);
-        compile_cidrs(loader, source, item, list);
-        set_add_network(set, list);
     }
 }
 
@@ -320,7 +236,7 @@ static void compile_rules(struct loader *loader, const struct source *source)
                               .owner = "",
                               .ticket = "",
                               .message = ""};
-        remember(loader, source, "rule", rule->name, rule->line);
+        loader_remember(loader, source, "rule", rule->name, rule->line);
         compile_attributes(loader, source, item, rule);
         compile_overrides(loader, source, item, rule);
         compile_parts(loader, source, item, rule);
@@ -383,14 +299,18 @@ static void check_overrides(struct loader *loader, const struct source *source)
     }
 }
 
-/* Networks of all files come first: a rule may name one of another file. */
+/* Definitions of all files come first: a rule may name one of another file. */
 static void compile(struct loader *loader)
 {
     for (size_t i = 0; i < loader->n_sources; i++)
         source_open(&loader->sources[i], i, &loader->files[i], &loader->problems);
     for (size_t i = 0; i < loader->n_sources; i++)
-        compile_networks(loader, &loader->sources[i]);
-    set_sort_networks(loader->scope.set);
+        load_networks(loader, &loader->sources[i]);
+    for (size_t i = 0; i < loader->n_sources; i++)
+        load_calendars(loader, &loader->sources[i]);
+    for (size_t i = 0; i < loader->n_sources; i++)
+        load_windows(loader, &loader->sources[i]);
+    set_sort_definitions(loader->scope.set);
     for (size_t i = 0; i < loader->n_sources; i++)
         compile_rules(loader, &loader->sources[i]);
     for (size_t i = 0; i < loader->n_sources; i++)
@@ -419,6 +339,7 @@ bool policy_load(const struct policy_file *files, size_t n_files, const struct p
         source_close(&loader.sources[i]);
     free(loader.sources);
     free(loader.named);
+    free(loader.calendars);
     problems_clear(&loader.problems);
     (void)policy_free(loader.scope.set);
     return loaded;

@@ -14,6 +14,8 @@ enum {
     POLICY_NAME_MAX = 128,        /* octets of a rule, group, user or service name */
     POLICY_DETAIL_MAX = 200,      /* octets of one miss in words */
     POLICY_MESSAGE_MAX = 240,     /* octets of a rule's message, owner or ticket */
+    POLICY_ZONE_MAX = 64 * 1024,  /* octets of a TZif file; the largest of tzdata has 4 KiB */
+    POLICY_ZONE_NAME_MAX = 64,    /* octets of "America/Argentina/ComodRivadavia" and the like */
 };
 
 /* The facts that conditions test: one row each in conditions.c; the order of this enum is their
@@ -26,6 +28,7 @@ enum policy_fact_id {
     POLICY_FACT_CA,       /* name of the ca section that the chain ends in */
     POLICY_FACT_LOGIN_AS, /* the login name on the host; LATER at the gateway where confirm = "pam"
                            */
+    POLICY_FACT_WINDOWS,  /* the time: policy_request.now_s, values unused; UNKNOWN when unsure */
     POLICY_FACT__COUNT
 };
 
@@ -91,6 +94,10 @@ struct policy_world {
     size_t n_services;
     const char *const *cas;
     size_t n_cas;
+    /* The octets of a time zone's TZif file, "Europe/Berlin", borrowed until the load returns;
+     * false: there is none. NULL: no zone is known. */
+    bool (*zone)(void *context, const char *name, struct bytes *ret_tzif);
+    void *context;
 };
 
 struct policy_file {

@@ -46,6 +46,8 @@ struct policy_set *policy_free(struct policy_set *set)
         return NULL;
     free(set->rules);
     free(set->networks);
+    free(set->windows);
+    free(set->zones);
     arena_clear(&set->arena);
     free(set);
     return NULL;
@@ -68,6 +70,19 @@ void set_add_network(struct policy_set *set, struct network_list *list)
     set->networks[set->n_networks++] = list;
 }
 
+void set_add_window(struct policy_set *set, struct window *window)
+{
+    set->windows = grown(set->windows, set->n_windows, &set->room_windows);
+    window->memo = arena_take(&set->arena, 1, sizeof(*window->memo));
+    set->windows[set->n_windows++] = window;
+}
+
+void set_add_zone(struct policy_set *set, const struct zone *zone)
+{
+    set->zones = grown(set->zones, set->n_zones, &set->room_zones);
+    set->zones[set->n_zones++] = zone;
+}
+
 static int compare_networks(const void *a, const void *b)
 {
     const struct network_list *const *left = a, *const *right = b;
@@ -75,10 +90,37 @@ static int compare_networks(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
-void set_sort_networks(struct policy_set *set)
+static int compare_windows(const void *a, const void *b)
+{
+    const struct window *const *left = a, *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int compare_zones(const void *a, const void *b)
+{
+    const struct zone *const *left = a, *const *right = b;
+
+    return strcmp(zone_name(*left), zone_name(*right));
+}
+
+void set_sort_definitions(struct policy_set *set)
 {
     if (set->n_networks > 0)
         qsort(set->networks, set->n_networks, sizeof(*set->networks), compare_networks);
+    if (set->n_windows > 0)
+        qsort(set->windows, set->n_windows, sizeof(*set->windows), compare_windows);
+    if (set->n_zones > 0)
+        qsort(set->zones, set->n_zones, sizeof(*set->zones), compare_zones);
+}
+
+/* <0, 0, >0 as name stands before, at, behind the text. */
+static int compare_name(struct bytes name, const char *text)
+{
+    struct bytes here = bytes_of(text);
+    int order = memcmp(name.at, here.at, here.len < name.len ? here.len : name.len);
+
+    return order != 0 ? order : here.len == name.len ? 0 : name.len < here.len ? -1 : 1;
 }
 
 const struct network_list *set_find_network(const struct policy_set *set, struct bytes name)
@@ -87,17 +129,32 @@ const struct network_list *set_find_network(const struct policy_set *set, struct
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct bytes here = bytes_of(set->networks[middle]->name);
-        size_t len = here.len < name.len ? here.len : name.len;
-        int order = memcmp(name.at, here.at, len);
+        int order = compare_name(name, set->networks[middle]->name);
 
-        if (order == 0 && here.len == name.len)
+        if (order == 0)
             return set->networks[middle];
-        if (order < 0 || (order == 0 && name.len < here.len))
+        if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
+    return NULL;
+}
+
+/* Windows and zones are few, and looked up while a set is made. */
+const struct window *set_find_window(const struct policy_set *set, struct bytes name)
+{
+    for (size_t i = 0; i < set->n_windows; i++)
+        if (bytes_equal(name, bytes_of(set->windows[i]->name)))
+            return set->windows[i];
+    return NULL;
+}
+
+const struct zone *set_find_zone(const struct policy_set *set, struct bytes name)
+{
+    for (size_t i = 0; i < set->n_zones; i++)
+        if (bytes_equal(name, bytes_of(zone_name(set->zones[i]))))
+            return set->zones[i];
     return NULL;
 }
 

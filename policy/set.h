@@ -5,6 +5,7 @@
  */
 #include "policy/arena.h"
 #include "policy/policy.h"
+#include "policy/window.h"
 
 /* deny and require block; what they block, an allow rule passes only by naming them. */
 enum effect { EFFECT_ALLOW, EFFECT_DENY, EFFECT_REQUIRE, EFFECT__COUNT };
@@ -26,6 +27,7 @@ enum value_kind {
     VALUE_SUFFIX,  /* *text */
     VALUE_NETWORK, /* name of a network section */
     VALUE_CIDR,    /* a network written in the rule */
+    VALUE_WINDOW,  /* name of a window section */
     VALUE__COUNT
 };
 
@@ -40,6 +42,7 @@ struct value {
     const char *text; /* as written, without the star of a pattern */
     size_t len;
     const struct network_list *networks; /* NETWORK, CIDR */
+    const struct window *window;         /* WINDOW */
 };
 
 /* One field of a rule. The values are sorted; the EXACT ones lie together, for a binary search. */
@@ -87,6 +90,8 @@ struct rule_lists {
     bool has_shadow, has_overrides;
     int64_t *instants; /* when some rule begins or ends, ascending */
     size_t n_instants;
+    const struct window **windows; /* that some rule tests, each once */
+    size_t n_windows;
 };
 
 struct service {
@@ -101,6 +106,10 @@ struct policy_set {
     size_t n_rules, room_rules;
     struct network_list **networks; /* sorted by name; malloc'd array */
     size_t n_networks, room_networks;
+    const struct zone **zones; /* sorted by name; malloc'd array */
+    size_t n_zones, room_zones;
+    struct window **windows; /* sorted by name; malloc'd array */
+    size_t n_windows, room_windows;
     struct service *services; /* sorted by name */
     size_t n_services;
     struct rule_lists everywhere; /* rules without a word about services, or with "any" */
@@ -110,9 +119,15 @@ struct policy_set {
 struct policy_set *set_new(const char *const *services, const bool *confirmed, size_t n_services);
 void set_add_rule(struct policy_set *set, struct rule *rule);
 void set_add_network(struct policy_set *set, struct network_list *list);
-/* After all networks were added: sorts them, so that set_find_network works. */
-void set_sort_networks(struct policy_set *set);
+/* window: its memo is made. */
+void set_add_window(struct policy_set *set, struct window *window);
+void set_add_zone(struct policy_set *set, const struct zone *zone);
+/* After all of them were added: sorts networks, windows and zones, so that they are found. */
+void set_sort_definitions(struct policy_set *set);
 const struct network_list *set_find_network(const struct policy_set *set, struct bytes name);
+const struct window *set_find_window(const struct policy_set *set, struct bytes name);
+/* Works before set_sort_definitions, too. */
+const struct zone *set_find_zone(const struct policy_set *set, struct bytes name);
 const struct service *set_find_service(const struct policy_set *set, const char *name);
 /* Sorts the values of a test and finds the EXACT ones. */
 void set_finish_test(struct test *test);

@@ -13,9 +13,18 @@
 
 enum { FIELDS_MAX = 2 * POLICY_FACT__COUNT + 32 }; /* conditions, their opposites, attributes */
 
-static const char *const section_names[] = {"network", "rule"};
+static const char *const section_names[] = {"network", "calendar", "window", "rule"};
 static const char *const part_names[] = {"for", "need"}; /* sections within a rule */
-static const char *const network_fields[] = {"cidr"};
+
+/* Of the sections that define a name. */
+static const struct {
+    const char *section;
+    const char *fields[5];
+} definitions[] = {
+    {"network", {"cidr"}},
+    {"calendar", {"dates"}},
+    {"window", {"tz", "days", "hours", "ranges", "except"}},
+};
 
 struct fields {
     const char *at[FIELDS_MAX];
@@ -39,9 +48,13 @@ static struct fields fields_of(const char *section)
 {
     struct fields fields = {.n = 0};
 
-    if (strcmp(section, "network") == 0) {
-        memcpy(fields.at, network_fields, sizeof(network_fields));
-        fields.n = ARRAY_LEN(network_fields);
+    for (size_t i = 0; i < ARRAY_LEN(definitions); i++) {
+        if (strcmp(section, definitions[i].section) != 0)
+            continue;
+        while (fields.n < ARRAY_LEN(definitions[i].fields) && definitions[i].fields[fields.n]) {
+            fields.at[fields.n] = definitions[i].fields[fields.n];
+            fields.n++;
+        }
         return fields;
     }
     for (size_t i = 0; i < POLICY_FACT__COUNT; i++) {
@@ -225,22 +238,22 @@ static void compare(const struct source *source, cfg_t *cfg)
 /* Of a file that has no error so far. */
 static void check_second(const struct source *source)
 {
-    cfg_opt_t network_options[FIELDS_MAX + 1], part_options[FIELDS_MAX + 1];
-    cfg_opt_t options[FIELDS_MAX + ARRAY_LEN(part_names) + 1];
-    cfg_opt_t sections[] = {
-        CFG_SEC("network", network_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-        CFG_SEC("rule", options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-        CFG_END(),
-    };
-    size_t n;
+    enum { SECTIONS = ARRAY_LEN(section_names), PARTS = ARRAY_LEN(part_names) };
+    cfg_opt_t options[SECTIONS][FIELDS_MAX + PARTS + 1], part_options[FIELDS_MAX + 1];
+    cfg_opt_t sections[SECTIONS + 1];
     cfg_t *cfg;
 
-    (void)make_options(network_options, "network");
-    n = make_options(options, "rule");
     (void)make_options(part_options, part_names[0]);
-    for (size_t i = 0; i < ARRAY_LEN(part_names); i++)
-        options[n++] = (cfg_opt_t)CFG_SEC(part_names[i], part_options, CFGF_MULTI);
-    options[n] = (cfg_opt_t)CFG_END();
+    for (size_t i = 0; i < SECTIONS; i++) {
+        size_t n = make_options(options[i], section_names[i]);
+
+        for (size_t k = 0; strcmp(section_names[i], "rule") == 0 && k < PARTS; k++)
+            options[i][n++] = (cfg_opt_t)CFG_SEC(part_names[k], part_options, CFGF_MULTI);
+        options[i][n] = (cfg_opt_t)CFG_END();
+        sections[i] = (cfg_opt_t)CFG_SEC(section_names[i], options[i],
+                                         CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    }
+    sections[SECTIONS] = (cfg_opt_t)CFG_END();
     cfg = cfg_init(sections, CFGF_NONE);
     if (!cfg)
         abort();

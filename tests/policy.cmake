@@ -6,6 +6,7 @@ unit_test(load USES mtls::policy)
 unit_test(set USES mtls::policy)
 unit_test(prescan USES mtls::common)
 unit_test(suggest USES mtls::policy)
+unit_test(window USES mtls::policy)
 
 fuzz_target(policy_decode USES mtls::policy)
 fuzz_target(policy_text USES mtls::policy)

@@ -4,7 +4,7 @@
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libev-dev libconfuse-dev libldap-dev
     libpam0g-dev libseccomp-dev libjansson-dev libcap-ng-dev libhttp-parser-dev uthash-dev libcmocka-dev"
 RUN_PACKAGES="slapd ldap-utils openssh-server openssh-client openssl sudo git socat busybox curl jq procps util-linux
-    libpam-modules"
+    libpam-modules tzdata"
 TEST_PACKAGES="clang llvm clang-format clang-tidy python3 universal-ctags shellcheck codespell pamtester postgresql-client strace
     libclang-rt-14-dev binutils libsss-certmap-dev"
 

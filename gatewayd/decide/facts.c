@@ -5,6 +5,7 @@
 #include "gatewayd/decide/decide.h"
 
 #include "common/clock.h"
+#include "common/text.h"
 
 enum {
     VALUES_SHOWN = 64,     /* of one fact in a record, which has room for 64 KiB in all */
@@ -109,6 +110,8 @@ void decide_evaluate(struct session *session, const char *service, bool confirme
     one_value(decide, POLICY_FACT_SERVICES, service, "connection");
     if (session->open.ca_name.len > 0)
         one_value(decide, POLICY_FACT_CA, (const char *)session->open.ca_name.at, "certificate");
+    no_value(decide, POLICY_FACT_WINDOWS,
+             decide->request.clock_unsure ? POLICY_UNKNOWN : POLICY_PRESENT, "clock");
     no_value(decide, POLICY_FACT_NETWORKS,
              session->open.source.known ? POLICY_PRESENT : POLICY_ABSENT, "connection");
     policy_evaluate(decide->policy, &decide->request, &decide->decision);
@@ -136,9 +139,13 @@ static void values_json(const struct policy_request *request, enum policy_fact_i
                         struct writer *out)
 {
     const struct policy_fact *fact = &request->facts[id];
-    char address[ADDRESS_TEXT_MAX];
+    char address[ADDRESS_TEXT_MAX], time[32];
 
     writer_text(out, "[");
+    if (id == POLICY_FACT_WINDOWS) {
+        text_format_time_ms(request->now_s * 1000, time);
+        writer_printf(out, "\"%.19sZ\"", time);
+    }
     if (id == POLICY_FACT_NETWORKS && request->source.known) {
         address_format(&request->source, address);
         audit_json_text(bytes_of(address), out);

@@ -11,6 +11,7 @@
 #include "gatewayd/shared/trust_build.h"
 #include "gatewayd/shared/x509_facts.h"
 #include "gatewayd/shared/xalloc.h"
+#include "gatewayd/shared/zone_files.h"
 #include "policy/policy.h"
 
 #include <openssl/sha.h>
@@ -35,9 +36,10 @@ struct load {
     struct trust_build *trust;
     struct trust_errors trust_errors;
     struct writer in_force_octets;
-    struct trust *in_force;       /* NULL: nothing was handed over, or it cannot be read */
+    struct trust *in_force; /* NULL: nothing was handed over, or it cannot be read */
     struct policy_text *policies;
     size_t n_policies;
+    struct zone_files zones;
     ev_timer end;
 };
 
@@ -135,6 +137,8 @@ static size_t largest(uint8_t kind)
         return CRL_FILE_MAX;
     case FILE_POLICY:
         return POLICY_FILE_MAX;
+    case FILE_ZONE:
+        return POLICY_ZONE_MAX;
     default:
         return 0;
     }
@@ -142,7 +146,7 @@ static size_t largest(uint8_t kind)
 
 static uint8_t kind_it_stops(uint8_t file_kind)
 {
-    return file_kind == FILE_POLICY ? LOADED_POLICY : LOADED_TRUST;
+    return file_kind == FILE_POLICY || file_kind == FILE_ZONE ? LOADED_POLICY : LOADED_TRUST;
 }
 
 /* What cannot be read any more, of an older version say, remembers nothing. */
@@ -173,6 +177,8 @@ bool load_file(struct load *load, const struct message_file *file, int fd, struc
         good = err_set(err, REASON_MSG_MALFORMED, "FILE without use");
     else if (!file_read(fd, max, &octets, &unreadable))
         tell(load, kind_it_stops(file->kind), name, 0, &unreadable);
+    else if (file->kind == FILE_ZONE)
+        zone_files_add(&load->zones, name, &octets);
     else if (file->kind != FILE_POLICY)
         good = take_trust(load, file, name, writer_bytes(&octets), err);
     else if (load->n_policies == POLICY_FILES_MAX)
@@ -247,9 +253,11 @@ static void make_trust(struct load *load)
     writer_clear(&load->in_force_octets);
 }
 
-static struct policy_world world_of(const struct config *config, const char **services,
-                                    bool *confirmed, const char **cas)
+static struct policy_world world_of(struct load *load, const char **services, bool *confirmed,
+                                    const char **cas)
 {
+    const struct config *config = load->role->config;
+
     for (size_t i = 0; i < config->n_service; i++) {
         services[i] = config->service[i].title;
         confirmed[i] = config->service[i].confirm == CONFIG_CONFIRM_PAM;
@@ -260,7 +268,9 @@ static struct policy_world world_of(const struct config *config, const char **se
                                  .confirmed = confirmed,
                                  .n_services = config->n_service,
                                  .cas = cas,
-                                 .n_cas = config->n_ca};
+                                 .n_cas = config->n_ca,
+                                 .zone = zone_files_known,
+                                 .context = &load->zones};
 }
 
 static void make_policy(struct load *load)
@@ -270,7 +280,7 @@ static void make_policy(struct load *load)
     const char **cas = xcalloc(config->n_ca, sizeof(*cas));
     bool *confirmed = xcalloc(config->n_service, sizeof(*confirmed));
     struct policy_file *files = xcalloc(load->n_policies, sizeof(*files));
-    struct policy_world world = world_of(config, services, confirmed, cas);
+    struct policy_world world = world_of(load, services, confirmed, cas);
     struct policy_errors errors = {.found = policy_found, .context = load};
     AUTO(policy_freep) struct policy_set *set = NULL;
     struct writer out = writer_new(POLICY_SET_MAX);

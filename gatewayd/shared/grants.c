@@ -5,7 +5,10 @@
 #include "gatewayd/shared/grants.h"
 
 #include "gatewayd/shared/fetched.h"
+#include "gatewayd/shared/file_read.h"
 #include "gatewayd/shared/files.h"
+#include "gatewayd/shared/zone_files.h"
+#include "policy/policy.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -187,11 +190,46 @@ static void give_trust(struct giving *giving)
     }
 }
 
+/* What there is no zone file of is told by load, with file and line. */
+static void give_zone(void *context, const char *name)
+{
+    int fd = zone_files_open(name, NULL);
+
+    if (fd >= 0)
+        give(context, FILE_ZONE, name, 0, fd);
+}
+
+static void give_zones_of(struct giving *giving, int dir_fd, const char *name)
+{
+    struct writer text = writer_new(POLICY_FILE_MAX + 1);
+    int fd = file_open_in(dir_fd, name, FILE_GUARD_TRUSTED, NULL);
+
+    if (fd >= 0 && file_read(fd, POLICY_FILE_MAX, &text, NULL))
+        zone_files_each(writer_bytes(&text), give_zone, giving);
+    if (fd >= 0)
+        (void)close(fd);
+    writer_clear(&text);
+}
+
+/* Those that the policy files name; the same one may be given twice. */
+static void give_zones(struct giving *giving, const char *dir)
+{
+    int dir_fd = file_open_dir(dir, NULL);
+    char **names = dir_fd >= 0 ? file_names_in(dir_fd, ".conf", NULL) : NULL;
+
+    for (size_t i = 0; names && names[i]; i++)
+        give_zones_of(giving, dir_fd, names[i]);
+    file_names_free(names);
+    if (dir_fd >= 0)
+        (void)close(dir_fd);
+}
+
 static void give_policy(struct giving *giving)
 {
     const struct config_policy *policy = giving->config->policy;
 
     give_files_in(giving, &policy->place, FILE_POLICY, policy->directory, ".conf", 0);
+    give_zones(giving, policy->directory);
 }
 
 static void give_directory_files(struct giving *giving)

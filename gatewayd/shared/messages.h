@@ -58,6 +58,7 @@ enum file_kind {
     FILE_TRUST_IN_FORCE, /* load: the trust data that were put in force last */
     FILE_CRL_DIR,      /* fetch: state_dir/crl */
     FILE_CRL_ISSUERS,  /* load: certificates that fetch has found above lists; name = path, index = ca index */
+    FILE_ZONE,         /* load: a TZif file that a policy names; name = of the zone */
     FILE__COUNT
 };
 

@@ -9,7 +9,7 @@ list(APPEND GATEWAYD_SOURCES pipeline.c
     shared/limits.c shared/lost_peer.c shared/memfd.c shared/xalloc.c)
 list(APPEND GATEWAYD_SOURCES shared/trust.c shared/trust_build.c shared/crl_build.c shared/crl_stay.c shared/crl_form.c shared/crl_serials.c shared/crl_signer.c
     shared/config_ca.c shared/config_check_ca.c shared/verify.c shared/verify_reason.c shared/verify_revocation.c shared/verify_names.c shared/verify_rules.c
-    shared/x509_facts.c shared/file_read.c shared/local_names_read.c)
+    shared/x509_facts.c shared/file_read.c shared/local_names_read.c shared/zone_files.c)
 # What goes around the slow decoders of OpenSSL before 3.2.
 if(OPENSSL_VERSION VERSION_LESS 3.2)
     list(APPEND GATEWAYD_SOURCES shared/direct_keys.c)

@@ -11,7 +11,8 @@
  *
  * The program writes the case again with what it found; the case holds when both texts are equal.
  * --print shows the new text, to start a case or to change many after a look at each. Each decision
- * is also made by the decoded set and must be the same.
+ * is also made by the decoded set and must be the same. --seeds DIRECTORY writes each set that
+ * loads and the text of each policy, for the corpora of tests/fuzz.
  */
 #include "common/text.h"
 #include "policy/policy.h"
@@ -34,7 +35,9 @@ struct run {
     struct policy_file files[FILES_MAX];
     size_t n_files;
     struct policy_set *set, *decoded;
-    bool loaded; /* a load was tried since the last policy block */
+    bool loaded;      /* a load was tried since the last policy block */
+    const char *name; /* of the case */
+    size_t n_loads;
     struct writer out;
 };
 
@@ -60,6 +63,23 @@ static char *next_line(char **text)
     return line;
 }
 
+/* The octets of the last zone asked for. */
+static bool zone_of(void *context, const char *name, struct bytes *ret_tzif)
+{
+    static uint8_t octets[64 * 1024];
+    char path[256];
+    FILE *file;
+
+    (void)context;
+    (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    *ret_tzif = (struct bytes){octets, fread(octets, 1, sizeof(octets), file)};
+    fclose(file);
+    return true;
+}
+
 static void read_world(struct run *run, char *body)
 {
     struct world *world = &run->world;
@@ -80,6 +100,7 @@ static void read_world(struct run *run, char *body)
     world->policy.services = (const char *const *)world->services;
     world->policy.confirmed = world->confirmed;
     world->policy.cas = (const char *const *)world->cas;
+    world->policy.zone = zone_of;
 }
 
 static void reset(struct run *run)
@@ -87,6 +108,25 @@ static void reset(struct run *run)
     run->set = policy_free(run->set);
     run->decoded = policy_free(run->decoded);
     run->loaded = false;
+}
+
+static const char *seeds; /* NULL: none are written */
+
+static void write_seed(const struct run *run, const char *target, struct bytes octets)
+{
+    const char *slash = strrchr(run->name, '/'), *name = slash ? slash + 1 : run->name;
+    char path[4096];
+    FILE *file;
+
+    if (!seeds)
+        return;
+    (void)snprintf(path, sizeof(path), "%s/%s/%.*s-%zu", seeds, target, (int)strcspn(name, "."),
+                   name, run->n_loads);
+    file = fopen(path, "we");
+    if (!file || fwrite(octets.at, 1, octets.len, file) != octets.len)
+        fprintf(stderr, "%s: %m\n", path);
+    if (file)
+        fclose(file);
 }
 
 /* Loads before the first block that needs the set; errors become a block of the new text. */
@@ -100,11 +140,15 @@ static void load(struct run *run)
     if (run->loaded)
         return;
     run->loaded = true;
+    run->n_loads++;
+    if (run->n_files == 1)
+        write_seed(run, "policy_text", run->files[0].text);
     writer_text(&run->out, "--- errors\n");
     if (!policy_load(run->files, run->n_files, &run->world.policy, &errors, &run->set))
         return;
     run->out.len = before; /* no errors, no block */
     policy_encode(run->set, &octets);
+    write_seed(run, "policy_decode", writer_bytes(&octets));
     if (!policy_decode(writer_bytes(&octets), &run->decoded, &err))
         writer_printf(&run->out, "NOT DECODED: %s\n", err.detail);
 }
@@ -279,7 +323,7 @@ static void run_text(struct run *run, char *text)
 static bool run_case(const char *path, bool print)
 {
     static char text[CASE_MAX], work[CASE_MAX];
-    struct run run = {.out = writer_new(CASE_MAX)};
+    struct run run = {.out = writer_new(CASE_MAX), .name = path};
     FILE *file = fopen(path, "re");
     size_t len;
     bool same;
@@ -339,8 +383,13 @@ int main(int argc, char **argv)
 {
     bool print = argc > 1 && strcmp(argv[1], "--print") == 0;
     size_t ran = 0, held = 0;
+    int first = print ? 2 : 1;
 
-    for (int i = print ? 2 : 1; i < argc; i++)
+    if (argc > 2 && strcmp(argv[1], "--seeds") == 0) {
+        seeds = argv[2];
+        first = 3;
+    }
+    for (int i = first; i < argc; i++)
         run_path(argv[i], print, &ran, &held);
     if (!print)
         printf("%zu of %zu policy cases hold\n", held, ran);

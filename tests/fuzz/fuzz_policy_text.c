@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,11 +38,28 @@ static void check_set(const struct policy_set *set)
         abort();
 }
 
+/* One zone whose clock changes twice a year, whatever it is called. */
+static bool zone(void *context, const char *name, struct bytes *ret_tzif)
+{
+    static const char empty[] = "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                "\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4\0\0\0\0\0\0UTC";
+    static const char footer[] = "\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+    static uint8_t octets[2 * sizeof(empty) + sizeof(footer)];
+
+    (void)context;
+    (void)name;
+    memcpy(octets, empty, sizeof(empty));
+    memcpy(octets + sizeof(empty), empty, sizeof(empty));
+    memcpy(octets + 2 * sizeof(empty), footer, sizeof(footer) - 1);
+    *ret_tzif = (struct bytes){octets, sizeof(octets) - 1};
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const services[] = {"ssh", "web"}, *const cas[] = {"users"};
     static const bool confirmed[] = {true, false};
-    const struct policy_world world = {services, confirmed, 2, cas, 1};
+    const struct policy_world world = {services, confirmed, 2, cas, 1, zone, NULL};
     const struct policy_file file = {"fuzz.conf", {data, size}};
     AUTO(policy_freep) struct policy_set *set = NULL;
     size_t n = 0;

@@ -52,6 +52,11 @@ sed -i "s#certificate = \"$DIR/cert.pem\"#certificate = \"$DIR/bad.pem\"#" "$CON
 refused "a certificate that is none (an edge refuses)" 'process_refuses process=edge'
 check "after a roll-back a good reload works" hang_up 'event=reloaded'
 
+BEFORE_LOADS=$(count 'event=policy_loaded')
+printf 'window "w" { tz = "Europe/Berlin" hours = {"00:00-24:00"} }\nrule "w" { users = {"bob"} services = {"echo"} windows = {"w"} }\n' >"$DIR/policy.d/w.conf"
+check "a time zone reaches the policy" wait_for 3 more_than "$BEFORE_LOADS" 'event=policy_loaded'
+rm "$DIR/policy.d/w.conf"
+check "and leaves it" wait_for 3 more_than "$((BEFORE_LOADS + 1))" 'event=policy_loaded'
 printf 'rule "b" { usrs = {"bob"} services = {"echo"} }\n' >"$DIR/policy.d/b.conf"
 check "a changed policy is loaded by itself" wait_for 3 logged 'event=load_error file=.*b.conf'
 refused "a broken policy" 'b.conf" line=1'

@@ -117,7 +117,7 @@ static void test_find_network(void **state)
         list->name = names[i];
         set_add_network(set, list);
     }
-    set_sort_networks(set);
+    set_sort_definitions(set);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         assert_string_equal(set_find_network(set, bytes_of(names[i]))->name, names[i]);
     assert_null(set_find_network(set, bytes_of("")));

@@ -65,7 +65,7 @@ struct parse {
 static bool refuse(struct parse *p, const char *what, struct bytes where)
 {
     return err_set(p->err, REASON_CONFIG_VALUE, "map: %s: %.*s", what, (int)where.len,
-                   (const char *)where.at);
+                   where.len ? (const char *)where.at : "");
 }
 
 static struct certmap_piece *add_piece(struct parse *p)

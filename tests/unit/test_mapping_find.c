@@ -86,58 +86,58 @@ static void test_loads(void **state)
 
 /* --- answered on the replica ------------------------------------------------------------------ */
 
-static const char
-    people
-        [] =
-            USER(
-                "alice", "2001") "mail: alice@corp.example\ntitle: guest\ntitle: boss\n"
-                                 "manager: uid=carol,ou=people,dc=example,dc=org\nroomNumber: "
-                                 "7\n\n" USER("bob", "2002") "mail: bob@corp.example\ntitle: "
-                                                             "guest\n\n" USER(
-                                                                 "carol",
-                                                                 "2003") "mail: "
-                                                                         "carol@other."
-                                                                         "example\ntitle: Chief  "
-                                                                         "Cook\n\n" USER("dave",
-                                                                                         "2004") "m"
-                                                                                                 "a"
-                                                                                                 "i"
-                                                                                                 "l"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "d"
-                                                                                                 "a"
-                                                                                                 "v"
-                                                                                                 "e"
-                                                                                                 "@"
-                                                                                                 "c"
-                                                                                                 "o"
-                                                                                                 "r"
-                                                                                                 "p"
-                                                                                                 "."
-                                                                                                 "e"
-                                                                                                 "x"
-                                                                                                 "a"
-                                                                                                 "m"
-                                                                                                 "p"
-                                                                                                 "l"
-                                                                                                 "e"
-                                                                                                 "\n"
-                                                                                                 "m"
-                                                                                                 "a"
-                                                                                                 "n"
-                                                                                                 "a"
-                                                                                                 "g"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "u"
-                                                                                                 "i"
-                                                                                                 "d"
-                                                                                                 "="
-                                                                                                 "a"
-                                                                                                 "\\,b,ou=people,dc=example,dc=org\n\n";
+static const char people[] =
+    USER("alice",
+         "2001") "mail: alice@corp.example\ntitle: guest\ntitle: boss\n"
+                 "manager: uid=carol,ou=people,dc=example,dc=org\nroomNumber: "
+                 "7\n\n" USER(
+                     "bob", "2002") "mail: bob@corp.example\ntitle: "
+                                    "guest\n\n" USER(
+                                        "carol",
+                                        "2003") "mail: "
+                                                "carol@other."
+                                                "example\ntitle: Chief  "
+                                                "Cook\n\n" USER(
+                                                    "dave",
+                                                    "2004") "m"
+                                                            "a"
+                                                            "i"
+                                                            "l"
+                                                            ":"
+                                                            " "
+                                                            "d"
+                                                            "a"
+                                                            "v"
+                                                            "e"
+                                                            "@"
+                                                            "c"
+                                                            "o"
+                                                            "r"
+                                                            "p"
+                                                            "."
+                                                            "e"
+                                                            "x"
+                                                            "a"
+                                                            "m"
+                                                            "p"
+                                                            "l"
+                                                            "e"
+                                                            "\n"
+                                                            "m"
+                                                            "a"
+                                                            "n"
+                                                            "a"
+                                                            "g"
+                                                            "e"
+                                                            "r"
+                                                            ":"
+                                                            " "
+                                                            "u"
+                                                            "i"
+                                                            "d"
+                                                            "="
+                                                            "a"
+                                                            "\\,b,ou=people,dc=example,dc=org\n\n";
 
 /* Subject UID=alice, CN="a,b", OU=carol and OU=dave. */
 static const struct {
@@ -182,13 +182,15 @@ static const struct {
      REASON_BAD_ENCODING},
 };
 
+enum { USERS_MAX = 16 * 40 }; /* MAPPING_FOUND_MAX names of REPLICA_NAME_MAX */
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static void users_of(const struct replica *replica, const struct mapping_found *found,
-                     char text[256])
+                     char text[USERS_MAX])
 {
     const char *names[MAPPING_FOUND_MAX];
     struct account *accounts[MAPPING_FOUND_MAX];
@@ -199,10 +201,8 @@ static void users_of(const struct replica *replica, const struct mapping_found *
     }
     qsort(names, found->n, sizeof(names[0]), compare_names);
     text[0] = '\0';
-    for (size_t i = 0; i < found->n; i++) {
-        strncat(text, i ? " " : "", 2);
-        strncat(text, names[i], 64);
-    }
+    for (size_t i = 0, len = 0; i < found->n; i++)
+        len += (size_t)snprintf(text + len, USERS_MAX - len, "%s%s", i ? " " : "", names[i]);
     for (size_t i = 0; i < found->n; i++)
         (void)account_free(accounts[i]);
 }
@@ -242,7 +242,7 @@ static void test_runs(void **state)
         const struct replica *replica = filler_replica(filler);
         struct mapping_found found;
         struct error err = {0};
-        char users[256] = "";
+        char users[USERS_MAX] = "";
         bool good;
 
         if (!mapping_find_compile(bytes_of(runs[i].text), SUB, &find, &err))
@@ -265,7 +265,7 @@ static void test_literal_negation(void **state)
     struct identity nobody = {.refs = 1};
     struct mapping_found found;
     struct error err;
-    char users[256];
+    char users[USERS_MAX];
 
     (void)state;
     assert_true(mapping_find_compile(bytes_of(text), LIT, &find, &err));

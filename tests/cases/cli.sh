@@ -155,7 +155,8 @@ warns() { # NAME PATTERN CONFIG
 }
 warns "a name that no certificate has" 'listener "main" names echo\.example\.test' gatewayd.conf
 refuse() { expect "no warning of $1" 1 - - sh -c "'$CTL' -c gatewayd.conf check | grep -E '$2'"; }
-refuse "mappings that let somebody in" 'mapping'
+refuse "mappings that let somebody in" 'finds by names alone|no mapping section'
+warns "a name that is believed whoever signs it" '"by-mail" takes any name' gatewayd.conf
 refuse "groups and accounts that are well" 'no group|unusable'
 sed 's/ strength = "weak-allowed"//' gatewayd.conf >weak.conf
 warns "a mapping that is too weak" '"by-mail" finds by names alone' weak.conf

@@ -250,9 +250,12 @@ static bool try_rows(struct parse *p, struct bytes name, struct bytes part, stru
 /* name ["." part] ["!" conversion]; an empty part or conversion is none. */
 static bool add_field(struct parse *p, struct bytes text)
 {
-    const uint8_t *end = text.at + text.len, *dot, *mark;
+    const uint8_t *end, *dot, *mark;
     struct bytes name = text, part = {0}, conversion = {0};
 
+    if (text.len == 0)
+        return refuse(p, "no such value", text);
+    end = text.at + text.len;
     if (!find_mark(text, '.', &dot) || !find_mark(text, '!', &mark))
         return refuse(p, "one \".\" and one \"!\" behind a name", text);
     if (mark) {

@@ -188,16 +188,11 @@ static struct finding find_blocking(const struct query *query,
 
 /* --- allow rules that pass what blocks -------------------------------------------------------- */
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool overrides(const struct rule *allow, const struct rule *blocking)
 {
     return blocking->overridable && allow->n_overrides > 0 &&
            bsearch(&blocking->name, allow->overrides, allow->n_overrides, sizeof(blocking->name),
-                   compare_texts) != NULL;
+                   name_compare) != NULL;
 }
 
 /* What applies in the list and is not overridden; NULL: nothing. */

@@ -138,11 +138,6 @@ static void compile_tests(struct loader *loader, const struct source *source, si
         memcpy(ret_tests->at, tests, n_tests * sizeof(*tests));
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void compile_overrides(struct loader *loader, const struct source *source, size_t section,
                               struct rule *rule)
 {
@@ -160,7 +155,7 @@ static void compile_overrides(struct loader *loader, const struct source *source
         rule->overrides[i] = arena_text(&loader->scope.set->arena, source_value(source, field, i));
     rule->n_overrides = n;
     if (n > 0)
-        qsort(rule->overrides, n, sizeof(*rule->overrides), compare_texts);
+        qsort(rule->overrides, n, sizeof(*rule->overrides), name_compare);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(rule->overrides[i - 1], rule->overrides[i]) != 0)
             continue;
@@ -253,18 +248,6 @@ static const struct rule *find_rule(const struct policy_set *set, const char *na
         if (strcmp(set->rules[i]->name, name) == 0)
             return set->rules[i];
     return NULL;
-}
-
-static const char *suggest_rule(const struct policy_set *set, const char *wrong)
-{
-    const char *best = NULL;
-
-    for (size_t i = 0; i < set->n_rules; i++) {
-        const char *const pair[] = {best, set->rules[i]->name};
-
-        best = best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
-    }
-    return best;
 }
 
 /* That what a rule overrides is there and may be overridden. Rules of other files count. */

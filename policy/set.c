@@ -167,6 +167,11 @@ const struct service *set_find_service(const struct policy_set *set, const char 
     return bsearch(&key, set->services, set->n_services, sizeof(key), compare_services);
 }
 
+int name_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 int value_compare(const void *a, const void *b)
 {
     const struct value *left = a, *right = b;

@@ -145,5 +145,7 @@ bool rule_covers(const struct rule *rule, const struct service *service);
 int rule_rank(const struct rule *a, const struct rule *b);
 /* What holds between the parts of a rule; used by load and decode. */
 bool rule_check(const struct rule *rule, struct error *err) MUST_CHECK;
+/* For qsort and bsearch over names: const char * each. */
+int name_compare(const void *a, const void *b);
 /* Same order as the values of a finished test. */
 int value_compare(const void *a, const void *b);

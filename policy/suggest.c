@@ -3,15 +3,20 @@
  */
 #include "policy/suggest.h"
 
+/* The nearer of the best so far (NULL: none) and one more name; NULL when neither is near. */
+static const char *nearer(const char *wrong, const char *best, const char *name)
+{
+    const char *const pair[] = {best, name};
+
+    return best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
+}
+
 const char *suggest_network(const struct policy_set *set, const char *wrong)
 {
     const char *best = NULL;
 
-    for (size_t i = 0; i < set->n_networks; i++) {
-        const char *const pair[] = {best, set->networks[i]->name};
-
-        best = best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
-    }
+    for (size_t i = 0; i < set->n_networks; i++)
+        best = nearer(wrong, best, set->networks[i]->name);
     return best;
 }
 
@@ -19,10 +24,16 @@ const char *suggest_window(const struct policy_set *set, const char *wrong)
 {
     const char *best = NULL;
 
-    for (size_t i = 0; i < set->n_windows; i++) {
-        const char *const pair[] = {best, set->windows[i]->name};
+    for (size_t i = 0; i < set->n_windows; i++)
+        best = nearer(wrong, best, set->windows[i]->name);
+    return best;
+}
 
-        best = best ? suggest(wrong, pair, 2) : suggest(wrong, pair + 1, 1);
-    }
+const char *suggest_rule(const struct policy_set *set, const char *wrong)
+{
+    const char *best = NULL;
+
+    for (size_t i = 0; i < set->n_rules; i++)
+        best = nearer(wrong, best, set->rules[i]->name);
     return best;
 }

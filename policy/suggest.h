@@ -6,4 +6,5 @@
 #include "policy/set.h"
 
 const char *suggest_window(const struct policy_set *set, const char *wrong);
+const char *suggest_rule(const struct policy_set *set, const char *wrong);
 const char *suggest_network(const struct policy_set *set, const char *wrong);

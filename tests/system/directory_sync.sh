@@ -1,64 +1,11 @@
 #!/bin/bash
-# shellcheck disable=SC2086,SC2053,SC2034 # $SIMPLE is several words, the right side of is() a pattern
+# shellcheck disable=SC2086,SC2053,SC2034,SC2119 # the right side of is() a pattern
 # The directory is followed: real slapd with syncprov and memberof, private, on loopback. What changes there is seen
 # within a second, what is lost comes back within ten, and no server makes users vanish or appear by failing.
 #
 #   tests/system/directory_sync.sh [PROGRAM]     PROGRAM: directory_follow, default build/asan/tests/directory_follow
 set -u
-TOP=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
-FOLLOW=${1:-${DIRECTORY_FOLLOW:-$TOP/build/asan/tests/directory_follow}}
-[ -x "$FOLLOW" ] || { echo "no program $FOLLOW"; exit 1; }
-DIR=$(mktemp -d /tmp/directory_sync.XXXXXX) || exit 1
-BASE=dc=example,dc=test GOOD=0 BAD=0 SLAPD='' FOLLOWER=''
-export ASAN_OPTIONS=detect_leaks=0
-
-cleanup() {
-    exec 9>&-
-    [ -z "$FOLLOWER" ] || kill -KILL "$FOLLOWER" 2>/dev/null
-    [ -z "$SLAPD" ] || kill -KILL "$SLAPD" 2>/dev/null
-    wait 2>/dev/null
-    if [ "$BAD" -gt 0 ] || [ -n "${KEEP:-}" ]; then echo "kept: $DIR"; else rm -rf "${DIR:?}"; fi
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-# check NAME CMD...
-check() {
-    local name=$1
-    shift
-    if "$@"; then
-        GOOD=$((GOOD + 1))
-        echo "ok $name"
-    else
-        BAD=$((BAD + 1))
-        echo "NOT ok $name"
-    fi
-}
-
-now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo "${t%???}"; }
-
-# within MS CMD...: repeats CMD until it is true, at most so long; says how long it took in TOOK.
-within() {
-    local end=$(($(now_ms) + $1)) begin
-    begin=$(now_ms)
-    shift
-    until "$@"; do
-        [ "$(now_ms)" -lt "$end" ] || return 1
-        sleep 0.05
-    done
-    TOOK=$(($(now_ms) - begin))
-}
-
-# A port that nobody listens on.
-port() {
-    local p
-    while p=$((20000 + RANDOM % 20000)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
-    done
-    echo $p
-}
-
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+. "$(dirname "$(readlink -f "$0")")/slapd.bash"
 
 make_certificates() {
     cd "$DIR" || return
@@ -140,6 +87,7 @@ slapd_start() {
     PATH=$PATH:/usr/sbin slapd -h "ldap://127.0.0.1:$PORT ldaps://127.0.0.1:$PORT_TLS ldapi://${DIR//\//%2F}%2Fldapi" \
         -f "$DIR/slapd.conf" -d 0 >>"$DIR/slapd.log" 2>&1 9>&- &
     SLAPD=$!
+    OURS+=("$SLAPD")
     within 10000 listening "$PORT"
 }
 slapd_stop() { kill "$SLAPD"; wait "$SLAPD" 2>/dev/null; SLAPD=; }
@@ -174,7 +122,6 @@ age_below() { local age; age=$(newest age) && [ "${age#age }" -ge 0 ] && [ "${ag
 age_above() { local age; age=$(newest age) && [ "${age#age }" -gt "$1" ]; }
 mark() { LINES_BEFORE=$(wc -l <"$SEEN"); }
 since_mark() { tail -n +$((LINES_BEFORE + 1)) "$SEEN" | grep -q -- "$1"; }
-SIMPLE="cn=gatewayd,$BASE secret"
 
 make_certificates || exit 1
 PORT=$(port) PORT_TLS=$(port) PORT_DEAD=$(port)
@@ -185,7 +132,7 @@ PATH=$PATH:/usr/sbin slapadd -f "$DIR/slapd.conf" -l "$DIR/content.ldif" >"$DIR/
 slapd_start || { cat "$DIR/slapd.log"; exit 1; }
 
 echo "# what is there"
-follow $SIMPLE - - - "ldap://127.0.0.1:$PORT"
+follow "${SIMPLE[@]}" - - - "ldap://127.0.0.1:$PORT"
 check "all users and groups come" within 3000 is end 'end users=20 groups=2'
 check "nested groups are closed" is 'user alice' 'user alice 10001 ok created=?????* groups ops=11001 admins=11002'
 check "the server is named" is state "state ok server=ldap://127.0.0.1:$PORT *"
@@ -248,44 +195,43 @@ follow - - - - - "ldap://127.0.0.1:$PORT"
 check "a server that shows nothing is never fresh" eval 'sleep 3; is age "age -1"'
 follow cn=gatewayd,$BASE - - - - "ldap://127.0.0.1:$PORT"
 check "a simple bind without a password" within 2000 has_line '^refused config_missing'
-follow $SIMPLE - - - "ldaps://127.0.0.1:$PORT_TLS"
+follow "${SIMPLE[@]}" - - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps without anchors" within 2000 has_line '^refused config_missing'
 follow - - "$DIR/ca.pem" - - "http://127.0.0.1:$PORT"
 check "another scheme" within 2000 has_line '^refused config_value'
 
 echo "# how it is reached"
-follow $SIMPLE - - - "ldap://127.0.0.1:$PORT_DEAD" "ldap://127.0.0.1:$PORT"
+follow "${SIMPLE[@]}" - - - "ldap://127.0.0.1:$PORT_DEAD" "ldap://127.0.0.1:$PORT"
 check "the second server when the first is dead" within 3000 is state "state ok server=ldap://127.0.0.1:$PORT *"
-follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps" within 3000 is_well
-follow $SIMPLE "$DIR/ca.pem" - - "ldap://127.0.0.1:$PORT"
+follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldap://127.0.0.1:$PORT"
 check "StartTLS" within 3000 is_well
-follow $SIMPLE "$DIR/other.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+follow "${SIMPLE[@]}" "$DIR/other.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps with another authority is refused" within 3000 is state 'state directory_unreachable *TLS*'
-follow $SIMPLE "$DIR/other.pem" - - "ldap://127.0.0.1:$PORT"
+follow "${SIMPLE[@]}" "$DIR/other.pem" - - "ldap://127.0.0.1:$PORT"
 check "StartTLS with another authority is refused" within 3000 is state 'state directory_unreachable *TLS*'
-DIRECTORY_NAME=dir.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+DIRECTORY_NAME=dir.example.test follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps with the name that was asked for" within 3000 is_well
-DIRECTORY_NAME=ldap.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
+DIRECTORY_NAME=ldap.example.test follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_TLS"
 check "ldaps with another name is refused" within 3000 is state 'state directory_unreachable *TLS*'
-DIRECTORY_NAME=ldap.example.test follow $SIMPLE "$DIR/ca.pem" - - "ldap://127.0.0.1:$PORT"
+DIRECTORY_NAME=ldap.example.test follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldap://127.0.0.1:$PORT"
 check "StartTLS with another name is refused" within 3000 is state 'state directory_unreachable *TLS*'
-follow $SIMPLE "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_DEAD" "ldaps://127.0.0.1:$PORT_TLS"
+follow "${SIMPLE[@]}" "$DIR/ca.pem" - - "ldaps://127.0.0.1:$PORT_DEAD" "ldaps://127.0.0.1:$PORT_TLS"
 check "the second one by ldaps" within 3000 is state "state ok server=ldaps://127.0.0.1:$PORT_TLS *"
 follow - - "$DIR/ca.pem" "$DIR/client.pem" "$DIR/client.key" "ldaps://127.0.0.1:$PORT_TLS"
 check "an external bind" within 3000 is_well
-follow $SIMPLE - - - "ldapi://${DIR//\//%2F}%2Fldapi"
+follow "${SIMPLE[@]}" - - - "ldapi://${DIR//\//%2F}%2Fldapi"
 check "ldapi" within 3000 is_well
 address=$(hostname -I 2>/dev/null | cut -d' ' -f1)
 if [ -n "$address" ]; then
     slapd_stop
     PATH=$PATH:/usr/sbin slapd -h "ldap://$address:$PORT ldap://127.0.0.1:$PORT" -f "$DIR/slapd.conf" -d 0 >>"$DIR/slapd.log" 2>&1 9>&- &
     SLAPD=$!
+    OURS+=("$SLAPD")
     within 10000 listening "$PORT"
-    follow $SIMPLE - - - "ldap://$address:$PORT"
+    follow "${SIMPLE[@]}" - - - "ldap://$address:$PORT"
     check "no password in clear text to another machine" within 3000 is state 'state config_value *clear text*'
 fi
 follow_end
-check "no sanitizer has spoken" eval '! grep -l "Sanitizer\|runtime error" "$DIR"/seen.*.err'
-echo "$GOOD passed, $BAD failed"
-[ "$BAD" -eq 0 ]
+summary

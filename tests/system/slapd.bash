@@ -101,7 +101,7 @@ slapd_start() {
     PATH=$PATH:/usr/sbin slapd -h "ldap://127.0.0.1:$2${SLAPD_MORE:+ $SLAPD_MORE}" -f "$DIR/$1/slapd.conf" -d 0 \
         >>"$DIR/$1/slapd.log" 2>&1 9>&- &
     SLAPD=$!
-    OURS+=($SLAPD)
+    OURS+=("$SLAPD")
     within 10000 listening "$2"
 }
 slapd_stop() { kill "$SLAPD" && wait "$SLAPD" 2>/dev/null; }
@@ -165,4 +165,4 @@ has_line() { grep -q -- "$1" "$SEEN"; }
 age_below() { local age; age=$(newest age) && [ "${age#age }" -ge 0 ] && [ "${age#age }" -lt "$1" ]; }
 mark() { LINES_BEFORE=$(wc -l <"$SEEN"); }
 since_mark() { tail -n +$((LINES_BEFORE + 1)) "$SEEN" | grep -q -- "$1"; }
-SIMPLE=(cn=gatewayd,$BASE secret)
+SIMPLE=("cn=gatewayd,$BASE" secret)
